@@ -1,0 +1,49 @@
+"""The records that cross rooms: each validates itself, turns into JSON and has a schema version."""
+
+from hilum.records.base import Interval, Number, Record
+from hilum.records.bundle import BUNDLE_SCHEMA, BundleSpec, FindingRule, InputRules
+from hilum.records.description import Description, SampleFilm
+from hilum.records.evaluation import (
+    EVALUATION_SCHEMA,
+    Averages,
+    Curve,
+    Evaluation,
+    FindingEvaluation,
+    MacroMetric,
+    OperatingPoint,
+    Pedigree,
+    RankMetric,
+    TableRow,
+)
+from hilum.records.explanation import Explanation
+from hilum.records.image import Image, ImageFacts
+from hilum.records.prediction import PREDICTION_SCHEMA, Call, FindingAnswer, Prediction
+
+__all__ = [
+    "BUNDLE_SCHEMA",
+    "EVALUATION_SCHEMA",
+    "PREDICTION_SCHEMA",
+    "Averages",
+    "BundleSpec",
+    "Call",
+    "Curve",
+    "Description",
+    "Evaluation",
+    "Explanation",
+    "FindingAnswer",
+    "FindingEvaluation",
+    "FindingRule",
+    "Image",
+    "ImageFacts",
+    "InputRules",
+    "Interval",
+    "MacroMetric",
+    "Number",
+    "OperatingPoint",
+    "Pedigree",
+    "Prediction",
+    "RankMetric",
+    "Record",
+    "SampleFilm",
+    "TableRow",
+]

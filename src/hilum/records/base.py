@@ -1,0 +1,52 @@
+"""What every record has in common: immutable, no unknown fields, NaN written as null."""
+
+import math
+from typing import Annotated, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from hilum.errors import DataError
+
+__all__ = ["Interval", "Number", "Record"]
+
+
+def _null_to_nan(value: object) -> object:
+    return math.nan if value is None else value
+
+
+Number = Annotated[float, BeforeValidator(_null_to_nan)]
+"""A float; NaN means undefined and stands as ``null`` in JSON."""
+
+
+class Record(BaseModel):
+    """Base of all records that cross rooms or processes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+    def to_json(self) -> str:
+        """Return the record as indented JSON; NaN and infinities become ``null``."""
+        return self.model_dump_json(indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes, *, source: str = "the JSON text") -> Self:
+        """Read a record back; raises DataError naming the first field that does not fit."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            path = ".".join(str(part) for part in first["loc"]) or "document"
+            raise DataError(f"{source} is not a {cls.__name__}: {path}: {first['msg'].lower()}") from None
+
+
+class Interval(Record):
+    """A value with its 95 % interval; all three NaN where the value is undefined.
+
+    Attributes:
+        value: The estimate.
+        low: Lower end of the interval; NaN if no interval was computed.
+        high: Upper end.
+    """
+
+    value: Number = math.nan
+    low: Number = math.nan
+    high: Number = math.nan

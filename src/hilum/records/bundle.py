@@ -1,0 +1,89 @@
+"""What ``bundle.json`` says: everything beside the weights that an answer depends on."""
+
+from typing import Literal
+
+from hilum.records.base import Interval, Number, Record
+
+__all__ = ["BUNDLE_SCHEMA", "BundleSpec", "FindingRule", "InputRules"]
+
+BUNDLE_SCHEMA = 1
+
+
+class InputRules(Record):
+    """How a canonical image becomes the network's input.
+
+    Attributes:
+        size_px: Side of the square input.
+        resize: ``pad``: keep the aspect ratio, pad with black; ``stretch``: each side on its own.
+        channels: 1, or 3 equal ones for a network with a colour stem.
+        mean: Mean per channel, of pixels in [0, 1].
+        std: Standard deviation per channel.
+        polarity: Always ``dense_bright``: dense tissue is bright.
+    """
+
+    size_px: int
+    resize: Literal["pad", "stretch"] = "pad"
+    channels: Literal[1, 3] = 1
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    polarity: Literal["dense_bright"] = "dense_bright"
+
+
+class FindingRule(Record):
+    """From score to call for one finding, fitted on the validation split only.
+
+    Probability = sigmoid(``slope`` * logit + ``intercept``) (Platt 1999).
+
+    Attributes:
+        slope: Platt's slope; 1 where calibration could not be fitted.
+        intercept: Platt's intercept; 0 where calibration could not be fitted.
+        threshold: Probability from which on the call is ``present``; NaN if it could not be chosen.
+        sensitivity: On validation at this threshold, with its 95 % interval.
+        specificity: On validation at this threshold, with its 95 % interval.
+        n_positive: Validation films with the finding.
+        n_negative: Validation films without it.
+        reason: Why ``threshold`` is NaN or calibration was not fitted; empty otherwise.
+    """
+
+    slope: float = 1.0
+    intercept: float = 0.0
+    threshold: Number
+    sensitivity: Interval
+    specificity: Interval
+    n_positive: int
+    n_negative: int
+    reason: str = ""
+
+
+class BundleSpec(Record):
+    """The content of ``bundle.json``.
+
+    Attributes:
+        schema_version: ``BUNDLE_SCHEMA``; another one is refused.
+        findings: The rule per finding, in the order of the network's outputs.
+        input: Input rules.
+        model: The resolved ``model`` section of the recipe, as plain values.
+        recipe: The whole resolved recipe, as plain values.
+        manifest_digest: Digest of the manifest trained on.
+        split_digest: Digest of its split.
+        selected_on: The split on which checkpoint, calibration and thresholds were chosen.
+        training_patients: Sorted hashes of the patients trained on (``data.patient_hash``).
+        licence: Licence of the start weights and of this model.
+        versions: Package versions and the commit that trained it.
+        files: sha256 of every other file of the bundle, by name.
+        phantom: Whether it was trained on phantoms: it then knows nothing about people.
+    """
+
+    schema_version: int = BUNDLE_SCHEMA
+    findings: dict[str, FindingRule]
+    input: InputRules
+    model: dict[str, object]
+    recipe: dict[str, object]
+    manifest_digest: str
+    split_digest: str
+    selected_on: str = "validation"
+    training_patients: tuple[str, ...]
+    licence: str
+    versions: dict[str, str]
+    files: dict[str, str] = {}
+    phantom: bool = False

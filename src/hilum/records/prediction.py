@@ -1,0 +1,72 @@
+"""What hilum answers for one film."""
+
+from typing import Literal
+
+from hilum.records.base import Number, Record
+from hilum.records.image import ImageFacts
+
+__all__ = ["PREDICTION_SCHEMA", "Call", "FindingAnswer", "Prediction"]
+
+PREDICTION_SCHEMA = 1
+
+Call = Literal["present", "absent"]
+
+
+class FindingAnswer(Record):
+    """The answer for one finding.
+
+    Attributes:
+        score: Sigmoid of the model's logit, in [0, 1]; not a probability.
+        probability: The calibrated score, in [0, 1].
+        threshold: The probability from which on the finding is called present; NaN if none could be chosen.
+        call: ``present`` or ``absent``; None where no threshold could be chosen on validation.
+    """
+
+    score: Number
+    probability: Number
+    threshold: Number
+    call: Call | None
+
+
+class Prediction(Record):
+    """The answers for one film, or the reason why there are none.
+
+    Attributes:
+        image_id: File name without its folder.
+        path: Path as the caller gave it.
+        status: ``answered`` or ``refused``.
+        reason: The refusal's stable code; empty if answered.
+        advice: What was wrong with the file and what to do, in sentences; empty if answered.
+        facts: What the file was; None if it could not be read.
+        findings: Answers in the bundle's order; empty if refused.
+        bundle_digest: Digest of the bundle that answered.
+    """
+
+    schema_version: int = PREDICTION_SCHEMA
+    image_id: str
+    path: str
+    status: Literal["answered", "refused"]
+    reason: str = ""
+    advice: str = ""
+    facts: ImageFacts | None = None
+    findings: dict[str, FindingAnswer] = {}
+    bundle_digest: str
+
+    def row(self, findings: tuple[str, ...]) -> dict[str, object]:
+        """Return the stable CSV row: ``image_id, path, status, reason``, then three columns per finding.
+
+        Args:
+            findings: The findings to write, in order; one without an answer gets empty cells.
+        """
+        row: dict[str, object] = {
+            "image_id": self.image_id,
+            "path": self.path,
+            "status": self.status,
+            "reason": self.reason,
+        }
+        for part in ("score", "probability", "call"):
+            for name in findings:
+                answer = self.findings.get(name)
+                value = getattr(answer, part) if answer else None
+                row[f"{part}_{name}"] = "" if value is None else value
+        return row
