@@ -21,7 +21,7 @@ EXTRAS = "dicom,track,dev"
 
 def main() -> None:
     """Set up what is missing; print one line with the time it took, or nothing if all is there."""
-    if sys.version_info[:2] < (3, 11):
+    if sys.version_info[:2] < (3, 11):  # noqa: UP036 - an old Python is what it looks for
         sys.exit(
             f"hilum needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}.\n"
             "Point make at a newer one, for instance: make PYTHON=python3.12 demo"
@@ -57,7 +57,7 @@ def run(command: list) -> None:
     with LOG.open("a") as log:
         code = subprocess.call(command, cwd=str(ROOT), env=environment, stdout=log, stderr=subprocess.STDOUT)  # noqa: S603
     if code:
-        sys.exit(f"failed; the last lines of {LOG}:\n{''.join(LOG.read_text().splitlines(True)[-15:])}")
+        sys.exit(f"failed; the last lines of {LOG}:\n{''.join(LOG.read_text().splitlines(keepends=True)[-15:])}")
 
 
 if __name__ == "__main__":

@@ -40,9 +40,10 @@ def load(kind: type[SectionT], text: str, *, overrides: Sequence[str] = (), sour
         ConfigError: Not YAML, not a mapping, an unknown key (the nearest is named) or a value that does not fit.
     """
     try:
-        values = yaml.safe_load(text) or {}
+        values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"{source} is not YAML: {error}") from None
+    values = {} if values is None else values
     if not isinstance(values, dict):
         raise ConfigError(f"{source} must be a mapping of keys to values, got {type(values).__name__}")
     for override in overrides:
@@ -54,7 +55,7 @@ def build(kind: type[SectionT], values: Mapping[str, object], *, source: str = "
     """Validate plain values; raises ConfigError naming the key, what was expected and what came."""
     known = {path: (annotation, default) for path, annotation, default in describe(kind)}
     for path in _paths(values):
-        if path not in known and not any(key.startswith(f"{path}.") for key in known):
+        if not any(key == path or key.startswith(f"{path}.") or _is_free(key, path, known) for key in known):
             raise ConfigError(_unknown_key(path, known, source))
     try:
         return kind.model_validate(values)
@@ -88,7 +89,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
     *parents, last = path.strip().split(".")
     here = values
     for parent in parents:
-        child = here.setdefault(parent, {})
+        child = here[parent] = {} if here.get(parent) is None else here[parent]
         if not isinstance(child, dict):
             raise ConfigError(f"override {override!r}: {parent!r} is a value, not a section")
         here = child
@@ -105,6 +106,11 @@ def _paths(values: Mapping[str, object], prefix: str = "") -> Iterator[str]:
             yield from _paths(value, f"{path}.")
         else:
             yield path
+
+
+def _is_free(key: str, path: str, known: Mapping[str, tuple[str, object]]) -> bool:
+    """Whether ``path`` lies in a setting that is itself a mapping, whose keys are the user's."""
+    return path.startswith(f"{key}.") and known[key][0].startswith("dict")
 
 
 def _unknown_key(path: str, known: Mapping[str, tuple[str, object]], source: str) -> str:

@@ -35,7 +35,7 @@ class Record(BaseModel):
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             path = ".".join(str(part) for part in first["loc"]) or "document"
-            raise DataError(f"{source} is not a {cls.__name__}: {path}: {first['msg'].lower()}") from None
+            raise DataError(f"{source} is no {cls.__name__}: {path}: {first['msg'].lower()}") from None
 
 
 class Interval(Record):

@@ -1,0 +1,71 @@
+"""The vocabulary of findings and NIH's label cells."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hilum.errors import DataError, UnknownNameError
+from hilum.findings import ANCESTOR_FINDINGS, FINDINGS, NIH_FINDINGS, NO_FINDING, get_finding, parse_labels
+
+subsets = st.sets(st.sampled_from(NIH_FINDINGS), min_size=1)
+
+
+def test_fourteen_findings_in_the_papers_order():
+    assert len(NIH_FINDINGS) == 14
+    assert NIH_FINDINGS[:8] == (
+        "Atelectasis", "Cardiomegaly", "Effusion", "Infiltration", "Mass", "Nodule", "Pneumonia", "Pneumothorax",
+    )  # fmt: skip
+    assert NO_FINDING not in NIH_FINDINGS
+    assert set(ANCESTOR_FINDINGS) - {NO_FINDING} <= set(NIH_FINDINGS)
+
+
+def test_every_finding_explains_itself():
+    for name, finding in FINDINGS.items():
+        assert finding.name == name
+        assert " " not in name
+        assert len(finding.meaning) > 10
+    assert get_finding("Pleural_Thickening").title == "Pleural Thickening"
+
+
+def test_a_misspelt_finding_gets_the_nearest():
+    with pytest.raises(UnknownNameError, match="unknown finding 'Efusion'. Did you mean 'Effusion'?"):
+        get_finding("Efusion")
+
+
+@given(subsets)
+def test_any_set_of_findings_is_read_back(names):
+    assert parse_labels("|".join(names)) == names
+
+
+@given(subsets)
+def test_blanks_and_spaces_change_nothing(names):
+    cell = " | ".join(name.replace("_", " ") for name in names) + " |"
+    assert parse_labels(cell) == names
+
+
+@pytest.mark.parametrize("cell", ["No Finding", " No Finding ", "No_Finding"])
+def test_no_finding_is_the_empty_set(cell):
+    assert parse_labels(cell) == frozenset()
+
+
+@pytest.mark.parametrize("cell", ["", "  ", "|", " | "])
+def test_an_empty_cell_is_refused(cell):
+    with pytest.raises(DataError, match="an empty cell of finding labels: expected findings joined by"):
+        parse_labels(cell)
+
+
+@given(subsets)
+def test_no_finding_beside_a_finding_is_refused(names):
+    with pytest.raises(DataError, match="'No Finding' beside a finding"):
+        parse_labels("|".join([*names, NO_FINDING]))
+
+
+def test_a_name_outside_the_vocabulary_is_refused_with_the_nearest():
+    with pytest.raises(UnknownNameError, match="Did you mean 'Mass'"):
+        parse_labels("Effusion|Mas")
+
+
+def test_the_vocabulary_may_be_a_smaller_or_another_one():
+    assert parse_labels("Fracture", known=iter(["Fracture"])) == {"Fracture"}
+    with pytest.raises(UnknownNameError, match="Known: Mass, No Finding"):
+        parse_labels("Effusion", known=["Mass"])
