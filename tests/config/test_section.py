@@ -21,7 +21,7 @@ class Loop(Section):
 class Plan(Section):
     name: str = "plan"
     findings: tuple[str, ...] = ()
-    options: dict[str, float] = {}
+    options: dict[str, float] = setting({})
     loop: Loop = Loop()
 
 
@@ -107,7 +107,7 @@ def test_mistakes_are_named(text, overrides, message):
 
 
 def test_the_source_is_named():
-    with pytest.raises(ConfigError, match="mine.yaml key nam is unknown. Nearest: name"):
+    with pytest.raises(ConfigError, match=r"mine.yaml key nam is unknown. Nearest: name"):
         load(Plan, "nam: x", source="mine.yaml")
 
 

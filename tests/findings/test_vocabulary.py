@@ -28,7 +28,7 @@ def test_every_finding_explains_itself():
 
 
 def test_a_misspelt_finding_gets_the_nearest():
-    with pytest.raises(UnknownNameError, match="unknown finding 'Efusion'. Did you mean 'Effusion'?"):
+    with pytest.raises(UnknownNameError, match=r"unknown finding 'Efusion'. Did you mean 'Effusion'\?"):
         get_finding("Efusion")
 
 

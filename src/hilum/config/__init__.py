@@ -1,6 +1,6 @@
 """The machinery of configuration: YAML in, overrides merged, checked, the nearest key named, written back."""
 
-from pydantic import Field as setting
+from pydantic import Field as setting  # noqa: N813 - the word sections use
 
 from hilum.config.section import Section, build, describe, dump, load
 

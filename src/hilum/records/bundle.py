@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from hilum.records.base import Interval, Number, Record
 
 __all__ = ["BUNDLE_SCHEMA", "BundleSpec", "FindingRule", "InputRules"]
@@ -85,5 +87,5 @@ class BundleSpec(Record):
     training_patients: tuple[str, ...]
     licence: str
     versions: dict[str, str]
-    files: dict[str, str] = {}
+    files: dict[str, str] = Field(default_factory=dict)
     phantom: bool = False

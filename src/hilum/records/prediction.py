@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from hilum.records.base import Number, Record
 from hilum.records.image import ImageFacts
 
@@ -49,7 +51,7 @@ class Prediction(Record):
     reason: str = ""
     advice: str = ""
     facts: ImageFacts | None = None
-    findings: dict[str, FindingAnswer] = {}
+    findings: dict[str, FindingAnswer] = Field(default_factory=dict)
     bundle_digest: str
 
     def row(self, findings: tuple[str, ...]) -> dict[str, object]:
