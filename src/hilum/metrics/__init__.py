@@ -1,0 +1,62 @@
+"""Arrays in, numbers out; an unknown target (NaN) is left out, an undefined number is NaN, never 0."""
+
+from hilum.metrics.bootstrap import (
+    RankReplicates,
+    RateReplicates,
+    bootstrap_auroc,
+    bootstrap_average_precision,
+    bootstrap_ranks,
+    bootstrap_rates,
+)
+from hilum.metrics.calibration import (
+    PlattFit,
+    Reliability,
+    apply_platt,
+    brier_score,
+    calibration_error,
+    fit_platt,
+    reliability_curve,
+)
+from hilum.metrics.classification import ClassificationTable, Scores, classification_table
+from hilum.metrics.comparison import Difference, paired_difference
+from hilum.metrics.curve import PrCurve, RocCurve, pr_curve, roc_curve, thin_curve
+from hilum.metrics.interval import MacroMean, macro_mean, mean_over_findings, percentile_interval, wilson_interval
+from hilum.metrics.ranking import Ranking, auroc, average_precision
+from hilum.metrics.threshold import THRESHOLD_RULES, ThresholdRule, choose_threshold
+
+__all__ = [
+    "THRESHOLD_RULES",
+    "ClassificationTable",
+    "Difference",
+    "MacroMean",
+    "PlattFit",
+    "PrCurve",
+    "RankReplicates",
+    "Ranking",
+    "RateReplicates",
+    "Reliability",
+    "RocCurve",
+    "Scores",
+    "ThresholdRule",
+    "apply_platt",
+    "auroc",
+    "average_precision",
+    "bootstrap_auroc",
+    "bootstrap_average_precision",
+    "bootstrap_ranks",
+    "bootstrap_rates",
+    "brier_score",
+    "calibration_error",
+    "choose_threshold",
+    "classification_table",
+    "fit_platt",
+    "macro_mean",
+    "mean_over_findings",
+    "paired_difference",
+    "percentile_interval",
+    "pr_curve",
+    "reliability_curve",
+    "roc_curve",
+    "thin_curve",
+    "wilson_interval",
+]

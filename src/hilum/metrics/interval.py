@@ -1,0 +1,105 @@
+"""Intervals and means that leave out what is undefined, and say over how much they went."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import norm
+
+from hilum.errors import InvalidValueError
+
+__all__ = ["MacroMean", "macro_mean", "mean_over_findings", "percentile_interval", "wilson_interval"]
+
+
+class MacroMean(NamedTuple):
+    """A mean over the findings that are defined; NaN over none."""
+
+    mean: float
+    n_defined: int
+
+
+def macro_mean(values: Float[np.ndarray, " finding"]) -> MacroMean:
+    """Return the mean of the values that are not NaN, and how many they are.
+
+    Example:
+        >>> macro_mean(np.array([0.8, float("nan"), 0.6]))
+        MacroMean(mean=0.7, n_defined=2)
+    """
+    values = np.asarray(values, dtype=np.float64)
+    return MacroMean(float(mean_over_findings(values)), int((~np.isnan(values)).sum()))
+
+
+def mean_over_findings(values: Float[np.ndarray, "*replicate finding"]) -> Float[np.ndarray, "*replicate"]:
+    """Return the mean over the last axis of what is not NaN; NaN where nothing is."""
+    defined = ~np.isnan(values)
+    n_defined = defined.sum(axis=-1)
+    total = np.where(defined, values, 0.0).sum(axis=-1)
+    mean = np.full(np.shape(total), np.nan)
+    np.divide(total, n_defined, out=mean, where=n_defined > 0)
+    return mean
+
+
+def percentile_interval(
+    replicates: Float[np.ndarray, "replicate ..."], *, level: float = 0.95
+) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+    """Return lower and upper end of the bootstrap percentile interval.
+
+    Args:
+        replicates: One row per resample; NaN where a resample lacks a class.
+        level: Share of the resamples inside the interval.
+
+    Returns:
+        Low and high per finding, over the replicates that are defined; NaN where none is.
+
+    Raises:
+        InvalidValueError: ``level`` is not between 0 and 1.
+    """
+    tail = (1 - _check_level(level)) / 2
+    replicates = np.asarray(replicates, dtype=np.float64)
+    columns = replicates.reshape(len(replicates), -1).T
+    ends = np.full((2, len(columns)), np.nan)
+    for place, column in enumerate(columns):
+        defined = column[~np.isnan(column)]
+        if len(defined):
+            ends[:, place] = np.quantile(defined, [tail, 1 - tail])
+    low, high = ends.reshape(2, *replicates.shape[1:])
+    return low, high
+
+
+def wilson_interval(successes: float, n: float, *, level: float = 0.95) -> tuple[float, float]:
+    """Return Wilson's interval for a share; it stays inside [0, 1] and is sane at 0 of n and n of n.
+
+    Args:
+        successes: Between 0 and ``n``.
+        n: Number of independent trials; NaN ends for 0.
+        level: Confidence.
+
+    Raises:
+        InvalidValueError: ``successes`` is not between 0 and ``n``, or ``level`` not between 0 and 1.
+
+    Source: Wilson, "Probable Inference", JASA 22, 1927.
+
+    Example:
+        >>> low, high = wilson_interval(8, 10)
+        >>> round(low, 3), round(high, 3)
+        (0.49, 0.943)
+    """
+    if not 0 <= successes <= n:
+        raise InvalidValueError(f"successes must lie between 0 and n, got {successes} of {n}")
+    z = float(norm.ppf(0.5 + _check_level(level) / 2))
+    if n == 0:
+        return math.nan, math.nan
+    share = successes / n
+    centre = share + z * z / (2 * n)
+    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    shrink = 1 + z * z / n
+    low = 0.0 if successes == 0 else max((centre - half) / shrink, 0.0)
+    high = 1.0 if successes == n else min((centre + half) / shrink, 1.0)
+    return low, high
+
+
+def _check_level(level: float) -> float:
+    if not 0 < level < 1:
+        raise InvalidValueError(f"level must lie between 0 and 1, got {level}")
+    return level
