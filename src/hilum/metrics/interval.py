@@ -57,7 +57,7 @@ def percentile_interval(
     """
     tail = (1 - _check_level(level)) / 2
     replicates = np.asarray(replicates, dtype=np.float64)
-    columns = replicates.reshape(len(replicates), -1).T
+    columns = replicates.reshape(len(replicates), math.prod(replicates.shape[1:])).T
     ends = np.full((2, len(columns)), np.nan)
     for place, column in enumerate(columns):
         defined = column[~np.isnan(column)]

@@ -1,0 +1,17 @@
+"""Predictions and labels in, one Evaluation out: numbers with intervals, warnings and a pedigree."""
+
+from hilum.evaluation.from_bundle import evaluate_bundle
+from hilum.evaluation.from_file import evaluate_predictions
+from hilum.evaluation.origin import Origin
+from hilum.evaluation.prediction_file import PredictionTable, read_predictions
+from hilum.evaluation.study import derive_no_finding, evaluate_arrays
+
+__all__ = [
+    "Origin",
+    "PredictionTable",
+    "derive_no_finding",
+    "evaluate_arrays",
+    "evaluate_bundle",
+    "evaluate_predictions",
+    "read_predictions",
+]

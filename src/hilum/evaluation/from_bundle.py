@@ -1,0 +1,183 @@
+"""Evaluate a bundle on a split of a manifest, and refuse to do so on patients it was trained on."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from hilum.data import Manifest, PixelStore, patient_hash
+from hilum.errors import DataError, LeakError
+from hilum.evaluation.label_file import is_nih
+from hilum.evaluation.origin import Origin
+from hilum.evaluation.study import evaluate_arrays
+from hilum.metrics import apply_platt
+from hilum.records import BundleSpec, Evaluation
+from hilum.runs import write_text
+
+__all__ = ["BundleLike", "PredictorLike", "evaluate_bundle"]
+
+OnProgress = Callable[[int, int], None]
+
+
+class BundleLike(Protocol):
+    """What is needed of a bundle."""
+
+    @property
+    def spec(self) -> BundleSpec:
+        """Its findings, rules and training patients."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """What identifies it."""
+        ...
+
+
+class PredictorLike(Protocol):
+    """What is needed of ``inference.Predictor``."""
+
+    @property
+    def bundle(self) -> BundleLike:
+        """The bundle that answers."""
+        ...
+
+    def logits_from_store(
+        self, store: PixelStore, rows: Int64[np.ndarray, " image"], *, on_progress: OnProgress | None
+    ) -> Float64[np.ndarray, "image finding"]:
+        """Return the raw outputs for rows of a store."""
+        ...
+
+
+def evaluate_bundle(
+    predictor: PredictorLike,
+    manifest: Manifest,
+    store: PixelStore,
+    *,
+    split: str = "test",
+    allow_overlap: bool = False,
+    overlap_path: Path | None = None,
+    bootstrap: int = 1000,
+    seed: int = 0,
+    command: str = "",
+    on_progress: OnProgress | None = None,
+) -> tuple[Evaluation, Float64[np.ndarray, "image finding"], tuple[str, ...]]:
+    """Evaluate a bundle with its own calibration and its own thresholds.
+
+    Args:
+        predictor: The bundle, ready to answer.
+        manifest: Films and labels.
+        store: Their pixels.
+        split: The films to judge on.
+        allow_overlap: Judge on patients of the bundle's training too; the evaluation is marked as leaked.
+        overlap_path: Where to list the films of such patients.
+        bootstrap: Resamples of patients for the intervals; 0 for none.
+        seed: Of the resamples.
+        command: The command line, for the pedigree.
+        on_progress: Called with (films done, films in all).
+
+    Returns:
+        The evaluation; the probabilities, in the order of the bundle's findings; the image ids of their rows. Films
+        that the store lacks are in none of them, and counted.
+
+    Raises:
+        DataError: The split has no film, or the store none of them.
+        LeakError: Patients of the bundle's training are among the films.
+    """
+    spec = predictor.bundle.spec
+    rows = manifest.rows(split)
+    if not len(rows):
+        raise DataError(f"{manifest.source} has no film in the split {split}: `hilum data split` makes splits")
+    leaked = _check_overlap(spec, manifest, rows, allow_overlap=allow_overlap, overlap_path=overlap_path)
+    image_ids = manifest.table["image_id"].to_numpy(dtype=object)[rows]
+    in_store = store.rows_of(image_ids)
+    there = in_store >= 0
+    if not there.any():
+        raise DataError(
+            f"the pixel store holds none of the {len(rows)} films of the split {split}: prepare this manifest"
+        )
+    logits = predictor.logits_from_store(store, in_store[there], on_progress=on_progress)
+    probabilities = _calibrate(spec, logits)
+    evaluation = evaluate_arrays(
+        probabilities,
+        _targets(manifest, spec, rows[there]),
+        findings=tuple(spec.findings),
+        groups=manifest.table["patient_id"].to_numpy(dtype=str)[rows[there]],
+        thresholds={name: rule.threshold for name, rule in spec.findings.items()},
+        thresholds_from=spec.selected_on,
+        origin=Origin(
+            title=f"{manifest.source}, {split}",
+            command=command,
+            data_digest=manifest.digest,
+            split=split,
+            split_digest=manifest.split_digest,
+            bundle_digest=predictor.bundle.digest,
+            phantom=manifest.phantom,
+            leaked=leaked,
+            nih=is_nih(manifest),
+            counts={"films evaluated": int(there.sum()), "films that could not be read": int((~there).sum())},
+            warnings=tuple(_warnings(spec, manifest, split, n_absent=int((~there).sum()))),
+        ),
+        bootstrap=bootstrap,
+        seed=seed,
+    )
+    return evaluation, probabilities, tuple(image_ids[there])
+
+
+def _check_overlap(
+    spec: BundleSpec,
+    manifest: Manifest,
+    rows: Int64[np.ndarray, " image"],
+    *,
+    allow_overlap: bool,
+    overlap_path: Path | None,
+) -> bool:
+    """Say whether training patients are among the films; refuse them unless they are allowed."""
+    films = manifest.table[["image_id", "patient_id"]].iloc[rows]
+    trained = set(spec.training_patients)
+    hashes = {patient: patient_hash(patient) for patient in films["patient_id"].unique()}
+    shared = {patient for patient, hashed in hashes.items() if hashed in trained}
+    if not shared:
+        return False
+    if overlap_path is not None:
+        overlapping = films[films["patient_id"].isin(shared)]
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([("image_id",), *((name,) for name in overlapping["image_id"])])
+        write_text(overlap_path, text.getvalue())
+    if allow_overlap:
+        return True
+    listed = f" (their films are listed in {overlap_path.name})" if overlap_path else ""
+    raise LeakError(
+        f"{len(shared)} of {len(hashes)} patients were in this bundle's training set{listed}. A score on them says "
+        "nothing. Split anew (`hilum data split`), or --allow-overlap to get a report marked as leaked."
+    )
+
+
+def _calibrate(spec: BundleSpec, logits: Float64[np.ndarray, "image finding"]) -> Float64[np.ndarray, "image finding"]:
+    columns = zip(logits.T, spec.findings.values(), strict=True)
+    return np.column_stack([apply_platt(column, rule.slope, rule.intercept) for column, rule in columns])
+
+
+def _targets(
+    manifest: Manifest, spec: BundleSpec, rows: Int64[np.ndarray, " image"]
+) -> Float64[np.ndarray, "image finding"]:
+    labelled = manifest.targets(rows)
+    targets = np.full((len(rows), len(spec.findings)), np.nan)
+    for column, name in enumerate(spec.findings):
+        if name in manifest.findings:
+            targets[:, column] = labelled[:, manifest.findings.index(name)]
+    return targets
+
+
+def _warnings(spec: BundleSpec, manifest: Manifest, split: str, *, n_absent: int) -> Iterable[str]:
+    if split == spec.selected_on:
+        yield f"Checkpoint, calibration and thresholds were chosen on the split {split}: the figures flatter."
+    if not spec.training_patients:
+        yield "The bundle does not say which patients it was trained on, so whether some are here is unknown."
+    if n_absent:
+        yield f"{n_absent:,} films of the split could not be read and are in no figure; problems.csv names them."
+    if spec.phantom and not manifest.phantom:
+        yield "The model was trained on phantoms, which are made-up films: it knows nothing about people."
