@@ -50,7 +50,8 @@ def classification_table(
     """Make the classification table.
 
     Equals scikit-learn's ``classification_report(..., zero_division=numpy.nan)`` on complete data: what is undefined
-    is NaN and left out of the averages, where scikit-learn's default writes 0 and averages it in.
+    is NaN and left out of the averages, where scikit-learn's default writes 0 and averages it in. (With no finding
+    present at all the weighted average is NaN; scikit-learn's is 0.)
 
     Args:
         calls: 1 called present, 0 called absent, NaN where no call was made.

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from hilum.errors import InvalidValueError
+from hilum.metrics import macro_mean, mean_over_findings, percentile_interval, wilson_interval
+
+NAN = float("nan")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 500), st.data())
+def test_wilson_equals_scipy(n, data):
+    successes = data.draw(st.integers(0, n))
+    expected = binomtest(successes, n).proportion_ci(method="wilson")
+    assert wilson_interval(successes, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def test_wilson_at_the_ends():
+    assert wilson_interval(0, 10)[0] == 0.0
+    assert wilson_interval(10, 10)[1] == 1.0
+    assert np.isnan(wilson_interval(0, 0)).all()
+
+
+def test_a_wider_level_is_a_wider_interval():
+    low, high = wilson_interval(5, 10, level=0.99)
+    assert low < wilson_interval(5, 10)[0] < wilson_interval(5, 10)[1] < high
+
+
+@pytest.mark.parametrize(("successes", "n"), [(-1, 10), (11, 10), (NAN, 10)])
+def test_more_successes_than_trials_are_refused(successes, n):
+    with pytest.raises(InvalidValueError, match="successes must lie between 0 and n, got"):
+        wilson_interval(successes, n)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 95.0, NAN])
+def test_a_level_lies_between_0_and_1(level):
+    with pytest.raises(InvalidValueError, match="level must lie between 0 and 1"):
+        wilson_interval(1, 2, level=level)
+    with pytest.raises(InvalidValueError, match="level must lie between 0 and 1"):
+        percentile_interval(np.zeros((3, 1)), level=level)
+
+
+def test_percentiles_leave_out_undefined_replicates():
+    column = np.arange(101.0)
+    replicates = np.column_stack([column, np.where(column % 2 == 0, column, NAN), np.full(101, NAN)])
+    low, high = percentile_interval(replicates)
+    np.testing.assert_allclose(low, [2.5, np.quantile(np.arange(0.0, 101, 2), 0.025), NAN])
+    np.testing.assert_allclose(high, [97.5, np.quantile(np.arange(0.0, 101, 2), 0.975), NAN])
+
+
+def test_percentiles_of_one_column_and_of_none():
+    low, high = percentile_interval(np.arange(101.0))
+    assert (float(low), float(high)) == pytest.approx((2.5, 97.5))
+    low, high = percentile_interval(np.zeros((0, 3)))
+    assert np.isnan(low).all()
+    assert high.shape == (3,)
+    assert np.isnan(percentile_interval(np.zeros(0))[0])
+
+
+def test_a_macro_mean_says_over_how_many():
+    assert macro_mean(np.array([1.0, NAN, 0.0])) == (0.5, 2)
+    mean, n_defined = macro_mean(np.array([NAN, NAN]))
+    assert np.isnan(mean)
+    assert n_defined == 0
+    assert np.isnan(macro_mean(np.array([])).mean)
+
+
+def test_the_mean_of_each_replicate_leaves_out_what_is_undefined():
+    replicates = np.array([[1.0, NAN], [0.5, 0.7], [NAN, NAN]])
+    np.testing.assert_allclose(mean_over_findings(replicates), [1.0, 0.6, NAN])
