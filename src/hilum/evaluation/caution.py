@@ -6,7 +6,7 @@ from hilum.evaluation.origin import Origin
 from hilum.findings import get_finding
 from hilum.records import FindingEvaluation, Pedigree
 
-__all__ = ["FEW_POSITIVES", "cautions"]
+__all__ = ["FEW_POSITIVES", "cautions", "count_films"]
 
 FEW_POSITIVES = 25
 """With fewer films that have a finding, its numbers say little."""
@@ -34,6 +34,11 @@ def cautions(
         "radiologists who look at the films, would give other figures.": origin.nih and not origin.phantom,
     }
     return (*(sentence for sentence, holds in sentences.items() if holds), *origin.warnings)
+
+
+def count_films(n: int) -> str:
+    """Return ``1 film``, ``2,000 films``."""
+    return f"{n:,} film{'' if n == 1 else 's'}"
 
 
 def _titles(names: Iterable[str]) -> str:

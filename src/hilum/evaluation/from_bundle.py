@@ -11,6 +11,7 @@ from jaxtyping import Float64, Int64
 
 from hilum.data import Manifest, PixelStore, patient_hash
 from hilum.errors import DataError, LeakError
+from hilum.evaluation.caution import count_films
 from hilum.evaluation.label_file import is_nih
 from hilum.evaluation.origin import Origin
 from hilum.evaluation.study import evaluate_arrays
@@ -178,6 +179,6 @@ def _warnings(spec: BundleSpec, manifest: Manifest, split: str, *, n_absent: int
     if not spec.training_patients:
         yield "The bundle does not say which patients it was trained on, so whether some are here is unknown."
     if n_absent:
-        yield f"{n_absent:,} films of the split could not be read and are in no figure; problems.csv names them."
+        yield f"In no figure: {count_films(n_absent)} of the split that could not be read; problems.csv says why."
     if spec.phantom and not manifest.phantom:
         yield "The model was trained on phantoms, which are made-up films: it knows nothing about people."

@@ -7,6 +7,7 @@ import numpy as np
 
 from hilum.data import SPLITS
 from hilum.errors import DataError
+from hilum.evaluation.caution import count_films
 from hilum.evaluation.label_file import Truth, read_truth
 from hilum.evaluation.origin import Origin
 from hilum.evaluation.prediction_file import PredictionTable, read_predictions
@@ -79,12 +80,12 @@ def evaluate_predictions(
 
 
 def _rows_by_key(image_ids: Sequence[str], source: str) -> dict[str, int]:
-    """Return film to row, the film's name without an image's ending; refuse films that stand twice."""
+    """Return film to row, by the film's name without an image's ending; refuse films that stand twice."""
     rows = {_key(name): row for row, name in enumerate(image_ids)}
     if len(rows) < len(image_ids):
         twice = [name for row, name in enumerate(image_ids) if rows[_key(name)] != row]
         raise DataError(
-            f"{source}: {len(twice)} films stand twice ({', '.join(twice[:_NAMED_IN_A_MESSAGE])}). "
+            f"{source}: {count_films(len(twice))} twice in it ({', '.join(twice[:_NAMED_IN_A_MESSAGE])}). "
             "Every film may stand once: keep the row that counts."
         )
     return rows
@@ -118,21 +119,22 @@ def _origin(answers: PredictionTable, truth: Truth, there: Sequence[int], *, com
 
 
 def _unmatched(answers: PredictionTable, truth: Truth, counts: Mapping[str, int]) -> Iterable[str]:
+    without_label, without_answer = counts["predictions without a label"], counts["labels without a prediction"]
+    if without_label:
+        yield f"Left out: {count_films(without_label)} of {answers.source} without a label in {truth.source}."
+    if without_answer:
+        yield f"Left out: {count_films(without_answer)} of {truth.source} without a prediction in {answers.source}."
+    if answers.n_refused:
+        yield f"In no figure: {count_films(answers.n_refused)} that the model did not answer."
+    if answers.ignored:
+        named = ", ".join(answers.ignored[:_NAMED_IN_A_MESSAGE])
+        yield f"Ignored columns of {answers.source}, {len(answers.ignored)} in all, such as {named}."
     missing = [get_finding(name).title for name in answers.findings if name not in truth.findings]
-    sentences = {
-        f"{counts['predictions without a label']:,} films of {answers.source} have no label in {truth.source} and were "
-        "left out.": counts["predictions without a label"],
-        f"{counts['labels without a prediction']:,} films of {truth.source} have no prediction in {answers.source} and "
-        "were left out.": counts["labels without a prediction"],
-        f"{answers.n_refused:,} films were not answered by the model and are in no figure.": answers.n_refused,
-        f"{len(answers.ignored)} columns of {answers.source} were ignored: "
-        f"{', '.join(answers.ignored[:_NAMED_IN_A_MESSAGE])}.": answers.ignored,
-        f"{truth.source} has no labels for {', '.join(missing)}.": missing,
-    }
-    return (sentence for sentence, holds in sentences.items() if holds)
+    if missing:
+        yield f"{truth.source} has no labels for {', '.join(missing)}."
 
 
 def _not_test(splits: Sequence[str]) -> Iterable[str]:
     n_other = {name: splits.count(name) for name in SPLITS if name != "test" and name in splits}
     for name, n in n_other.items():
-        yield f"{n:,} of the films are of the split {name}: on films a model has seen, figures flatter."
+        yield f"Among the films: {n:,} of the split {name}. On films a model has seen, figures flatter."
