@@ -1,0 +1,258 @@
+"""Signs of airspaces that are filled or empty of air: Consolidation, Pneumonia, Infiltration, Edema, Atelectasis."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+import numpy as np
+
+from hilum.phantoms.anatomy import Anatomy
+from hilum.phantoms.chest import Chest, Mask
+from hilum.phantoms.grid import Field, Grid, Tubes
+from hilum.phantoms.shape import smooth_step, unit_radius
+from hilum.phantoms.sign import Sign, draw_side
+from hilum.phantoms.vessel import branch_tubes, lung_branches
+
+__all__ = ["Atelectasis", "Consolidation", "Edema", "Infiltration", "Pneumonia", "blend_anatomy"]
+
+Lobe = Literal["upper", "lower"]
+
+
+def _draw_seed(rng: np.random.Generator) -> int:
+    return int(rng.integers(2**31))
+
+
+def blend_anatomy(anatomy: Anatomy, side: int, *, dome: float = 0.0, shift: float = 0.0) -> Anatomy:
+    """Raise one dome by ``dome`` cm and pull the mediastinum ``shift`` cm to that side."""
+    domes = list(anatomy.cage.domes_y)
+    domes[(side + 1) // 2] -= dome
+    cage = replace(anatomy.cage, domes_y=(domes[0], domes[1]))
+    return replace(anatomy, cage=cage, heart=replace(anatomy.heart, shift=anatomy.heart.shift + side * shift))
+
+
+@dataclass(frozen=True)
+class Consolidation(Sign):
+    """A lobe whose airspaces are full: even density that ends at the fissure, with open bronchi as dark branches.
+
+    Attributes:
+        side: -1 right, 1 left.
+        lobe: Above or below the fissure.
+        share: Part of the path that is filled.
+    """
+
+    side: int
+    lobe: Lobe
+    share: float
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Self:
+        """Draw one lobe."""
+        lobe: Lobe = "upper" if rng.random() < 0.45 else "lower"
+        return cls(_draw_seed(rng), draw_side(rng), lobe, rng.uniform(0.62, 0.8))
+
+    def place(self, chest: Chest) -> Mask:
+        """Fill the lobe, leave the bronchi open."""
+        grid, rng = chest.grid, np.random.default_rng(self.seed)
+        up = -1 if self.lobe == "upper" else 1
+        inner, outer = chest.spot(self.side, 0.0, 0.52), chest.spot(self.side, 1.0, 0.50 if up < 0 else 0.58)
+        slope = (outer[1] - inner[1]) / (outer[0] - inner[0])
+        below = grid.y - (inner[1] + slope * (grid.x - inner[0]) + 0.12 * grid.texture(rng, 2.5))
+        ragged = 0.8 * grid.texture(rng, 1.6)
+        far = chest.spot(self.side, 0.5, 0.12 if up < 0 else 0.98)[1]
+        reach = smooth_step(5.8 + ragged - np.abs(grid.y - (inner[1] + up * 3.4)), 2.0)
+        reach = np.maximum(reach, smooth_step(up * (grid.y - far) + 6.0, 3.0) * 0.0)
+        share = chest.half(self.side) * smooth_step(up * below, 0.35) * reach
+        mottled = 1 + 0.10 * grid.texture(rng, 0.9)
+        chest.fill(np.float32(self.share) * share * mottled)
+        mask: Mask = (share > 0.4) & chest.inside()
+        _open_bronchi(chest, self.side, share)
+        return mask
+
+
+def _open_bronchi(chest: Chest, side: int, share: Field) -> None:
+    """Air in the bronchi of a filled lobe: the vessel tree once more, dark."""
+    stems, second = lung_branches(chest.anatomy, side)[:2]
+    air = np.zeros_like(share)
+    for order, calibre in ((stems, 0.85), (second, 0.75)):
+        tubes = branch_tubes(replace(order, radius=np.maximum(order.radius * calibre, 0.12)), chest.grid)
+        air += chest.grid.tubes(tubes)
+    chest.filled = np.maximum(chest.filled - 1.7 * air * share, 0)
+
+
+@dataclass(frozen=True)
+class Pneumonia(Sign):
+    """Several fluffy patches that run into each other in one lung zone, denser in their middles.
+
+    Attributes:
+        side: -1 right, 1 left.
+        across: Middle of the cluster, from mediastinum (0) to wall (1).
+        down: The same from apex (0) to dome (1).
+        share: Part of the path that is filled in a patch's middle.
+    """
+
+    side: int
+    across: float
+    down: float
+    share: float
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Self:
+        """Draw one cluster, mostly in the lower zones."""
+        return cls(
+            _draw_seed(rng), draw_side(rng), rng.uniform(0.35, 0.6), rng.uniform(0.5, 0.85), rng.uniform(0.5, 0.65)
+        )
+
+    def place(self, chest: Chest) -> Mask:
+        """Add five to eight patches."""
+        grid, rng = chest.grid, np.random.default_rng(self.seed)
+        total: Field = np.zeros_like(chest.cage)
+        for _ in range(int(rng.integers(5, 9))):
+            at = chest.spot(self.side, self.across + rng.uniform(-0.3, 0.3), self.down + rng.uniform(-0.17, 0.15))
+            radius = rng.uniform(1.0, 1.9)
+            total = np.maximum(total, np.exp(-unit_radius(grid, at, (radius, radius * rng.uniform(0.8, 1.2)))))
+        fluff = smooth_step(total + 0.16 * grid.texture(rng, 0.8) - 0.42, 0.6) * smooth_step(total - 0.12, 0.2)
+        chest.fill(np.float32(self.share) * fluff * chest.half(self.side))
+        mask: Mask = (total > 0.3) & chest.inside() & (chest.half(self.side) > 0.5)
+        return mask
+
+
+@dataclass(frozen=True)
+class Infiltration(Sign):
+    """An ill-defined veil with streaks, through which vessels are still seen.
+
+    Attributes:
+        sides: One side or both.
+        down: Middle of the veil, from apex (0) to dome (1).
+        share: Part of the path that is filled.
+    """
+
+    sides: tuple[int, ...]
+    down: float
+    share: float
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Self:
+        """Draw one or two veils."""
+        sides = (-1, 1) if rng.random() < 0.4 else (draw_side(rng),)
+        return cls(_draw_seed(rng), sides, rng.uniform(0.45, 0.8), rng.uniform(0.26, 0.36))
+
+    def place(self, chest: Chest) -> Mask:
+        """Add a wide soft veil and thin streaks that radiate from the hilum."""
+        grid, rng = chest.grid, np.random.default_rng(self.seed)
+        streaks = grid.texture(rng, 0.55) + 0.6 * grid.texture(rng, 0.3)
+        veil: Field = np.zeros_like(chest.cage)
+        for side in self.sides:
+            at = chest.spot(side, rng.uniform(0.4, 0.55), self.down)
+            blot = np.exp(-(unit_radius(grid, at, (rng.uniform(3.4, 4.4), rng.uniform(4.4, 6.0))) ** 1.5))
+            veil = np.maximum(veil, blot * chest.half(side))
+        chest.fill(veil * (np.float32(self.share) + 0.10 * streaks))
+        mask: Mask = (veil > 0.35) & chest.inside()
+        return mask
+
+
+@dataclass(frozen=True)
+class Edema(Sign):
+    """Fluid in the lung tissue: haze around both hila like wings, thick upper vessels, short lines at the bases.
+
+    Attributes:
+        share: Part of the path that is filled beside the hila.
+        lines: Kerley lines on each side.
+    """
+
+    share: float
+    lines: int
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Self:
+        """Draw how wet the lungs are."""
+        return cls(_draw_seed(rng), rng.uniform(0.34, 0.48), int(rng.integers(9, 14)))
+
+    def reshape(self, anatomy: Anatomy) -> Anatomy:
+        """Congested vessels, a wide pedicle, a heart at the upper limit of normal."""
+        lungs = replace(
+            anatomy.lungs, calibre=anatomy.lungs.calibre * 1.35, interstitium=anatomy.lungs.interstitium * 2.2
+        )
+        heart = replace(
+            anatomy.heart, ratio=max(anatomy.heart.ratio, 0.47), mediastinum=anatomy.heart.mediastinum * 1.12
+        )
+        return replace(anatomy, lungs=lungs, heart=heart)
+
+    def place(self, chest: Chest) -> Mask:
+        """Add the wings and the septal lines."""
+        grid, rng = chest.grid, np.random.default_rng(self.seed)
+        wings: Field = np.zeros_like(chest.cage)
+        for side in (-1, 1):
+            at = chest.spot(side, 0.28, 0.56)
+            wings = np.maximum(wings, np.exp(-(unit_radius(grid, at, (4.2, 6.6), -0.25 * side) ** 1.3)))
+            chest.lines = chest.lines + grid.tubes(self._septa(chest, side, rng))
+        grain = 1 + 0.18 * grid.texture(rng, 0.8) + 0.15 * grid.texture(rng, 1.8)
+        chest.fill(np.float32(self.share) * (0.22 + wings) * grain)
+        mask: Mask = (wings > 0.25) & chest.inside()
+        return mask
+
+    def _septa(self, chest: Chest, side: int, rng: np.random.Generator) -> Tubes:
+        start = np.array(
+            [chest.spot(side, rng.uniform(0.9, 0.97), down) for down in np.linspace(0.68, 1.02, self.lines)]
+        )
+        t = np.linspace(0, 1, chest.grid.points(1.9))[None, :]
+        x = start[:, :1] - side * t * rng.uniform(1.3, 1.9, (self.lines, 1))
+        y = start[:, 1:] + t * rng.uniform(-0.15, 0.25, (self.lines, 1))
+        return Tubes(x, y, np.full_like(x, 0.09), np.full_like(x, 0.9))
+
+
+@dataclass(frozen=True)
+class Atelectasis(Sign):
+    """Lung that has lost its air: a collapsed upper lobe as a wedge, or plates above a raised dome.
+
+    Attributes:
+        side: -1 right, 1 left.
+        lobar: Whether a whole lobe is down; else plates.
+        dome: How far the dome is pulled up, in cm.
+    """
+
+    side: int
+    lobar: bool
+    dome: float
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Self:
+        """Draw plates twice as often as a lobe."""
+        return cls(_draw_seed(rng), draw_side(rng), bool(rng.random() < 0.35), rng.uniform(1.8, 2.8))
+
+    def reshape(self, anatomy: Anatomy) -> Anatomy:
+        """The dome rises; with a lobe down the mediastinum is pulled over."""
+        return blend_anatomy(anatomy, self.side, dome=self.dome, shift=1.0 if self.lobar else 0.2)
+
+    def place(self, chest: Chest) -> Mask:
+        """Add the wedge or the plates."""
+        share = self._wedge(chest) if self.lobar else self._plates(chest)
+        share = share * chest.half(self.side)
+        chest.fill(0.95 * share)
+        mask: Mask = (share > 0.35) & (chest.lung > 0.5)
+        return mask
+
+    def _wedge(self, chest: Chest) -> Field:
+        """The upper lobe folded against mediastinum and apex, below it the fissure as a sharp concave line."""
+        grid = chest.grid
+        hilum, wall = chest.spot(self.side, 0.05, 0.60), chest.spot(self.side, 0.85, 0.12)
+        t = (grid.x - hilum[0]) / (wall[0] - hilum[0])
+        fissure = hilum[1] + (wall[1] - hilum[1]) * (1.35 * t - 0.35 * t * t)
+        return smooth_step(fissure - grid.y, 0.4)
+
+    def _plates(self, chest: Chest) -> Field:
+        grid, rng = chest.grid, np.random.default_rng(self.seed)
+        share: Field = np.zeros_like(chest.cage)
+        for number in range(3):
+            x, y = chest.spot(self.side, rng.uniform(0.42, 0.6), 0.90 - 0.14 * number)
+            half = rng.uniform(2.6, 4.0)
+            share = np.maximum(
+                share, _plate(grid, (x, y), half, rng.uniform(0.30, 0.5), rng.normal(0.12, 0.12) * self.side)
+            )
+        return share
+
+
+def _plate(grid: Grid, centre: tuple[float, float], half: float, thick: float, angle: float) -> Field:
+    x, y = grid.x - centre[0], grid.y - centre[1]
+    along, across = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
+    profile = np.exp(-(((across + 0.03 * along * along) / thick) ** 4))
+    return 0.85 * profile * smooth_step(half - np.abs(along), 1.2)

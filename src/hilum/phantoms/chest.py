@@ -1,0 +1,228 @@
+"""The chest as layers along the beam: what the signs of disease are worked into."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from hilum.phantoms.anatomy import Anatomy
+from hilum.phantoms.grid import Field, Grid
+from hilum.phantoms.shape import capsule, ellipsoid, smooth_step, soft_maximum
+from hilum.phantoms.skeleton import bones
+from hilum.phantoms.vessel import vessel_field
+
+__all__ = ["Chest", "Mask", "build_chest"]
+
+Mask = Bool[np.ndarray, "height width"]
+
+
+@dataclass
+class Chest:
+    """Layers of one patient on one detector; signs change them in place.
+
+    Attributes:
+        anatomy: What the layers were built from.
+        grid: The detector.
+        body: Everything inside the skin as if it were water, in cm.
+        cage: The inside of the rib cage, in cm.
+        lung: Lung tissue with its vessels, in cm.
+        heart: The heart, in cm.
+        rim: Distance from the inner chest wall (side and apex), in cm; negative outside.
+        dome: Depth below the diaphragm's outline, in cm; negative above.
+        vessels: Blood in the lung, in cm.
+        filled: Part of the lung's path whose air has given way to fluid or tissue, in cm.
+        free: Share of the lung's path that is air without lung.
+        texture: Finest structure of the lung, in cm of water.
+        gas: Air outside the lungs, in cm.
+        added: Water on top of all that, in cm.
+        bone: Compact bone, in cm.
+    """
+
+    anatomy: Anatomy
+    grid: Grid
+    body: Field
+    cage: Field
+    lung: Field
+    heart: Field
+    rim: Field
+    dome: Field
+    vessels: Field
+    filled: Field
+    free: Field
+    texture: Field
+    gas: Field
+    added: Field
+    bone: Field
+    lines: Field = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lines = np.zeros_like(self.body)
+
+    def water(self) -> Field:
+        """Water-equivalent path of soft tissue, in cm."""
+        share = np.minimum(self.filled / np.maximum(self.lung, 0.1), 1)
+        alive = (1 - self.free) * (1 - share)
+        blood = np.minimum((self.vessels + self.texture) * alive, self.lung)
+        density = self.anatomy.lungs.density * (1 - self.free)
+        air = (self.lung * (1 - share) - blood) * (1 - density)
+        return np.maximum(self.body - air - self.gas + self.added + self.lines * np.minimum(self.lung, 1), 0)
+
+    def fill(self, share: Field) -> None:
+        """Fill a share of the lung's path; what was filled before stays so."""
+        self.filled = np.maximum(self.filled, np.clip(share, 0, 1) * self.lung)
+
+    def spot(self, side: int, across: float, down: float) -> tuple[float, float]:
+        """A place in a lung: ``across`` from mediastinum (0) to wall (1), ``down`` from apex (0) to dome (1)."""
+        cage = self.anatomy.cage
+        y = cage.apex_y + down * (cage.domes_y[(side + 1) // 2] - cage.apex_y)
+        wall = self.anatomy.width_at(y) * (1 + side * cage.turn)
+        inner = self.anatomy.heart.mediastinum + self.anatomy.heart.shift * side
+        return side * (inner + across * (wall - inner)), y
+
+    def half(self, side: int) -> Field:
+        """1 on one side of the midline, 0 on the other."""
+        return smooth_step(side * (self.grid.x - self.anatomy.heart.shift), 0.3)
+
+    def inside(self) -> Mask:
+        """Where the lungs are seen."""
+        return self.lung > 0.15 * float(self.lung.max())
+
+
+def build_chest(anatomy: Anatomy, grid: Grid) -> Chest:
+    """Lay a healthy (or already reshaped) anatomy on the detector."""
+    outer, rise = _outline(anatomy, grid)
+    cage = _cage(anatomy, grid, outer, rise)
+    apex = _apex(anatomy, grid, outer)
+    rim = -soft_maximum(np.abs(grid.x) - outer, apex - grid.y, 0.8)
+    dome = _below_dome(anatomy, grid, outer)
+    heart = _heart(anatomy, grid)
+    middle = _mediastinum(anatomy, grid, cage)
+    under = cage * np.sqrt(np.clip(dome / 2.6, 0, 1))
+    tip = np.sqrt(np.clip((grid.y - apex) / 3.0, 0, 1))
+    lung = np.maximum(cage * tip - np.maximum(middle, heart) - under, 0)
+    lungs = anatomy.lungs
+    inside = smooth_step(lung - 0.8, 1.4)
+    grain = np.random.default_rng(lungs.seed)
+    texture = grid.texture(grain, 0.4) + 0.7 * grid.texture(grain, 0.9) + 0.6
+    vessels = vessel_field(anatomy, grid) * inside
+    body = _body(anatomy, grid, outer)
+    return Chest(
+        anatomy=anatomy,
+        grid=grid,
+        body=np.maximum(body, cage + anatomy.wall.depth),
+        cage=cage,
+        lung=lung,
+        heart=heart,
+        rim=rim,
+        dome=dome,
+        vessels=vessels,
+        filled=np.zeros_like(cage),
+        free=np.zeros_like(cage),
+        texture=np.maximum(texture * np.float32(lungs.interstitium), 0) * inside,
+        gas=_gas(anatomy, grid),
+        added=np.zeros_like(cage),
+        bone=bones(anatomy, grid),
+    )
+
+
+def _outline(anatomy: Anatomy, grid: Grid) -> tuple[Field, Float[np.ndarray, "height 1"]]:
+    """Half-width of the cage on each side of each row, and the share of its depth the row has reached."""
+    cage = anatomy.cage
+    y = grid.rows
+    t = np.clip((y - cage.apex_y) / (cage.wide_y - cage.apex_y), 0, 1)
+    width = cage.half_width * (0.30 + 0.70 * np.sqrt(1 - (1 - t) ** 2.2))
+    early = np.clip((y - cage.apex_y) / 9.0, 0, 1)
+    rise = 0.45 * np.sqrt(early) + 0.55 * early * (2 - early)
+    turned = 1 + cage.turn * np.tanh(grid.x)
+    return (width * turned).astype(np.float32), rise.astype(np.float32)
+
+
+def _cage(anatomy: Anatomy, grid: Grid, outer: Field, rise: Float[np.ndarray, "height 1"]) -> Field:
+    share = np.minimum(np.abs(grid.x) / outer, 1)
+    return 2 * np.float32(anatomy.cage.half_depth) * rise * np.sqrt(1 - share * share * np.sqrt(share))
+
+
+def _apex(anatomy: Anatomy, grid: Grid, outer: Field) -> Field:
+    """Height of the lung's upper end: highest midway between midline and wall, in cm."""
+    offset = np.abs(grid.x) - 0.58 * outer
+    return np.float32(anatomy.cage.apex_y) + 0.16 * offset * offset
+
+
+def _below_dome(anatomy: Anatomy, grid: Grid, outer: Field) -> Field:
+    cage = anatomy.cage
+    share = np.clip(np.abs(grid.x) / outer, 0, 1.05)
+    lateral = np.clip((share - 0.42) / 0.58, 0, None)
+    medial = np.clip((0.42 - share) / 0.42, 0, None)
+    top = np.where(grid.x < 0, cage.domes_y[0], cage.domes_y[1]).astype(np.float32)
+    return grid.y - top - np.float32(cage.dome_rise) * (lateral**2.2) - 0.30 * np.float32(cage.dome_rise) * medial**2
+
+
+def _heart(anatomy: Anatomy, grid: Grid) -> Field:
+    heart, cage = anatomy.heart, anatomy.cage
+    extent = heart.ratio * cage.half_width
+    long = extent / math.hypot(math.cos(heart.axis), heart.roundness * math.sin(heart.axis))
+    short = heart.roundness * long
+    tall = math.hypot(long * math.sin(heart.axis), short * math.cos(heart.axis))
+    centre = (0.33 * extent + heart.shift, cage.domes_y[1] + 0.5 - 0.72 * tall)
+    depth = min(1.35 * short, 0.92 * cage.half_depth)
+    ventricles = ellipsoid(grid, centre, (long, short, depth), heart.axis)
+    base = (centre[0] - 0.45 * extent, centre[1] - 0.55 * tall)
+    great = ellipsoid(grid, base, (0.46 * extent, 0.95 * tall, 0.8 * depth))
+    return np.float32(1.25) * soft_maximum(ventricles, great, 0.5)
+
+
+def _mediastinum(anatomy: Anatomy, grid: Grid, cage: Field) -> Field:
+    """Spine, great vessels and what lies around them, from neck to diaphragm."""
+    heart = anatomy.heart
+    m = heart.mediastinum
+    x = grid.x - np.float32(heart.shift)
+    y = grid.rows
+    knots = (-16.0, -10.0, -6.0, -1.0, 3.0, 8.0, 16.0)
+    right = np.interp(y, knots, [1.25 * m, 1.08 * m, 0.95 * m, 1.0 * m, 1.05 * m, m, m])
+    left = np.interp(y, knots, [1.25 * m, 1.05 * m, 0.90 * m, 0.98 * m, m, 0.85 * m, 0.85 * m])
+    edge = np.where(x < 0, right, left).astype(np.float32)
+    stripe = cage * smooth_step(edge - np.abs(x), 1.5)
+    knob_at = (m * 0.55 + heart.shift, -3.6)
+    knob = ellipsoid(grid, knob_at, (heart.knob * 1.15 + 0.25, heart.knob * 1.1, heart.knob + 2.5))
+    trunk = ellipsoid(grid, (m * 0.62 + heart.shift, -0.4), (1.5, 1.7, 3.0))
+    aorta = ellipsoid(grid, (m * 0.3 + heart.shift, 4.0), (heart.knob + 0.5, 9.0, 3.0))
+    vessels = np.maximum(np.maximum(knob, trunk), aorta)
+    return np.minimum(soft_maximum(stripe, vessels, 0.5), np.maximum(cage, stripe))
+
+
+def _body(anatomy: Anatomy, grid: Grid, outer: Field) -> Field:
+    cage, wall = anatomy.cage, anatomy.wall
+    y = grid.rows
+    bulge = 2.4 * np.exp(-(((y + 3.5) / 6.0) ** 2))
+    widest = np.maximum(outer, cage.half_width * 0.86) + np.float32(wall.fat + 1.4) + bulge
+    share = np.minimum(np.abs(grid.x) / widest, 1)
+    neckline = smooth_step(y - cage.apex_y + 1.5, 9.0)
+    depth = 2 * cage.half_depth + wall.depth
+    trunk = depth * neckline * np.sqrt(1 - share**3)
+    total = soft_maximum(trunk, capsule(grid, (0, -9), (0, -40), 4.9 + 0.25 * wall.fat), 1.0)
+    top = cage.apex_y
+    for side in (-1, 1):
+        shoulder = cage.half_width * side * 1.28
+        slope = capsule(grid, (side * 2.5, top + 0.5), (shoulder, top + 3.4), 3.6 + 0.35 * wall.fat)
+        block = capsule(grid, (side * 7.0, top + 5.5), (shoulder, top + 6.2), 5.0 + 0.4 * wall.fat)
+        arm = capsule(grid, (shoulder, top + 5.5), (shoulder + side * wall.arm_spread, 26.0), wall.arm)
+        total = soft_maximum(total, soft_maximum(soft_maximum(slope, block, 1.0), arm, 1.0), 1.0)
+        if wall.breast:
+            at = (side * cage.half_width * 0.58, 5.2)
+            soft = ellipsoid(grid, at, (wall.breast, wall.breast * 0.95, wall.breast_depth / 2))
+            total = total + soft
+    return total
+
+
+def _gas(anatomy: Anatomy, grid: Grid) -> Field:
+    """Air in windpipe, main bronchi and stomach, in cm."""
+    shift = anatomy.heart.shift
+    total = capsule(grid, (0.5 * shift, -30), (shift - 0.15, -0.6), 0.85)
+    total = np.maximum(total, capsule(grid, (shift - 0.15, -0.6), (shift - 2.7, 1.8), 0.62))
+    total = np.maximum(total, capsule(grid, (shift - 0.15, -0.6), (shift + 3.4, 2.2), 0.52))
+    radius = anatomy.wall.stomach
+    if radius:
+        at = (0.42 * anatomy.cage.half_width, anatomy.cage.domes_y[1] + radius * 0.62 + 1.1)
+        total = total + ellipsoid(grid, at, (radius * 1.45, radius * 0.62, radius))
+    return total
