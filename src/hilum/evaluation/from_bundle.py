@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -24,6 +24,7 @@ __all__ = ["BundleLike", "PredictorLike", "evaluate_bundle"]
 OnProgress = Callable[[int, int], None]
 
 
+@runtime_checkable
 class BundleLike(Protocol):
     """What is needed of a bundle."""
 
@@ -38,6 +39,7 @@ class BundleLike(Protocol):
         ...
 
 
+@runtime_checkable
 class PredictorLike(Protocol):
     """What is needed of ``inference.Predictor``."""
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from hilum.errors import InvalidValueError
 
@@ -63,11 +63,10 @@ def percentile_interval(
         defined = column[~np.isnan(column)]
         if len(defined):
             ends[:, place] = np.quantile(defined, [tail, 1 - tail])
-    low, high = ends.reshape(2, *replicates.shape[1:])
-    return low, high
+    return ends[0].reshape(replicates.shape[1:]), ends[1].reshape(replicates.shape[1:])
 
 
-def wilson_interval(successes: float, n: float, *, level: float = 0.95) -> tuple[float, float]:
+def wilson_interval(successes: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
     """Return Wilson's interval for a share; it stays inside [0, 1] and is sane at 0 of n and n of n.
 
     Args:
@@ -87,7 +86,7 @@ def wilson_interval(successes: float, n: float, *, level: float = 0.95) -> tuple
     """
     if not 0 <= successes <= n:
         raise InvalidValueError(f"successes must lie between 0 and n, got {successes} of {n}")
-    z = float(norm.ppf(0.5 + _check_level(level) / 2))
+    z = float(ndtri(0.5 + _check_level(level) / 2))
     if n == 0:
         return math.nan, math.nan
     share = successes / n

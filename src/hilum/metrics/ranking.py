@@ -5,7 +5,7 @@ average precision as the sum over thresholds of (gain in recall) x precision, wi
 """
 
 import numpy as np
-from jaxtyping import Int64, Real
+from jaxtyping import Bool, Float, Int64, Real
 
 from hilum.errors import InvalidValueError
 from hilum.metrics.known import check_pair
@@ -123,9 +123,7 @@ def _weights(weights: Real[np.ndarray, " image"] | None, n_images: int) -> Real[
     return weights
 
 
-def _sorted_rows(
-    falling: Real[np.ndarray, " image"], chosen: Real[np.ndarray, " image"]
-) -> Int64[np.ndarray, " chosen"]:
+def _sorted_rows(falling: Float[np.ndarray, " image"], chosen: Bool[np.ndarray, " image"]) -> Int64[np.ndarray, " row"]:
     rows = np.flatnonzero(chosen)
     return rows[np.argsort(falling[rows], kind="stable")].astype(np.int64)
 
