@@ -50,8 +50,8 @@ def classification_table(
     """Make the classification table.
 
     Equals scikit-learn's ``classification_report(..., zero_division=numpy.nan)`` on complete data: what is undefined
-    is NaN and left out of the averages, where scikit-learn's default writes 0 and averages it in. (With no finding
-    present at all the weighted average is NaN; scikit-learn's is 0.)
+    is NaN and left out of the averages, where scikit-learn's default writes 0 and averages it in. (Where no row that
+    is defined has support, the weighted average is NaN; scikit-learn's is 0.)
 
     Args:
         calls: 1 called present, 0 called absent, NaN where no call was made.
