@@ -1,0 +1,35 @@
+"""Films and labels: readers, the manifest, splits, the pixel store, augmentation, batches, phantom sets on disk."""
+
+from hilum.data.augmentation import Augmentation, AugmentationSection
+from hilum.data.batch import Batch, batches
+from hilum.data.describe import describe_manifest, preview_augmentation
+from hilum.data.manifest import SPLITS, Manifest, Split, check_split, patient_hash, read_manifest
+from hilum.data.nih import read_nih
+from hilum.data.own_csv import read_csv
+from hilum.data.split import save_split, split_by_patient, split_folds, split_from_file, split_official
+from hilum.data.store import PixelStore, Problem, prepare_store
+
+__all__ = [
+    "SPLITS",
+    "Augmentation",
+    "AugmentationSection",
+    "Batch",
+    "Manifest",
+    "PixelStore",
+    "Problem",
+    "Split",
+    "batches",
+    "check_split",
+    "describe_manifest",
+    "patient_hash",
+    "prepare_store",
+    "preview_augmentation",
+    "read_csv",
+    "read_manifest",
+    "read_nih",
+    "save_split",
+    "split_by_patient",
+    "split_folds",
+    "split_from_file",
+    "split_official",
+]

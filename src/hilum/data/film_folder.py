@@ -1,0 +1,91 @@
+"""Where films lie: every picture below some folders, found by name."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hilum.errors import DataError
+from hilum.imaging import IMAGE_ENDINGS
+
+__all__ = ["FilmFolder", "FoundFilms"]
+
+
+@dataclass(frozen=True)
+class FoundFilms:
+    """Paths for a list of names.
+
+    Attributes:
+        paths: One per name; where a film is missing, the path at which it was expected.
+        n_missing: Films that are not there.
+        n_other_ending: Films found under another ending, such as ``.jpg`` for ``.png``.
+    """
+
+    paths: list[str]
+    n_missing: int
+    n_other_ending: int
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know, a sentence each."""
+        found = []
+        if self.n_missing:
+            found.append(
+                f"{self.n_missing:,} of {len(self.paths):,} films are not there; `data prepare` will list them"
+            )
+        if self.n_other_ending:
+            found.append(f"{self.n_other_ending:,} films were found under another ending than the label file gives")
+        return tuple(found)
+
+
+class FilmFolder:
+    """An index of the pictures below some folders, one or many."""
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        """Look through ``roots`` and below.
+
+        Raises:
+            DataError: A root is no folder, or no picture lies below any of them.
+        """
+        self._first = roots[0]
+        self._by_name: dict[str, str] = {}
+        self._by_stem: dict[str, str] = {}
+        for root in roots:
+            if not root.is_dir():
+                raise DataError(f"there is no folder {root}: name the folder that holds the films (--images)")
+            for path in _pictures(root):
+                self._by_name.setdefault(path.name, str(path))
+                self._by_stem.setdefault(path.stem, str(path))
+        if not self._by_name:
+            raise DataError(
+                f"no film lies in {', '.join(map(str, roots))} or below (looked for {', '.join(IMAGE_ENDINGS)}): "
+                "name the folder that holds them (--images)"
+            )
+
+    def find(self, names: Iterable[str]) -> FoundFilms:
+        """Return where the films called ``names`` lie: by name, else by the name without its ending.
+
+        Raises:
+            DataError: Not one of them is there.
+        """
+        paths, n_missing, n_other = [], 0, 0
+        for name in names:
+            path = self._by_name.get(name)
+            if path is None:
+                path = self._by_stem.get(Path(name).stem)
+                n_other += path is not None
+            n_missing += path is None
+            paths.append(path or str((self._first / name).absolute()))
+        if paths and n_missing == len(paths):
+            raise DataError(
+                f"not one of the {len(paths):,} films of the list is among the {len(self._by_name):,} pictures in "
+                f"{self._first} (the first would be {Path(paths[0]).name}): name the right folder (--images)"
+            )
+        return FoundFilms(paths, n_missing, n_other)
+
+
+def _pictures(root: Path) -> Iterable[Path]:
+    for folder, folders, names in os.walk(root.absolute()):
+        folders.sort()
+        for name in sorted(names):
+            if name.lower().endswith(IMAGE_ENDINGS):
+                yield Path(folder, name)

@@ -1,0 +1,97 @@
+"""A hospital's own films: a CSV file with columns of any name, and a folder."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from hilum.data.label_table import LabelTable, parse_age, read_label_table, targets_from_labels
+from hilum.data.manifest import Manifest
+from hilum.errors import DataError
+from hilum.findings import FINDINGS, NIH_FINDINGS, get_finding
+
+__all__ = ["read_csv"]
+
+_CELLS = {"1": 1.0, "1.0": 1.0, "true": 1.0, "yes": 1.0, "0": 0.0, "0.0": 0.0, "false": 0.0, "no": 0.0, "": np.nan}
+
+
+def read_csv(
+    csv: Path,
+    *,
+    images: Path,
+    path_column: str,
+    patient_column: str,
+    label_column: str | None = None,
+    finding_columns: Mapping[str, str] | None = None,
+    optional_columns: Mapping[str, str] | None = None,
+) -> Manifest:
+    """Read films listed in a CSV file.
+
+    Args:
+        csv: One row per film.
+        images: The folder that the cells of ``path_column`` start from.
+        path_column: Names the film's file; the cell becomes the image id.
+        patient_column: Tells patients apart.
+        label_column: Cells such as ``Effusion|Mass`` or ``No Finding``; all 14 findings are then known.
+        finding_columns: Finding to column of 1, 0 or nothing (unknown). By default every column named as a finding.
+        optional_columns: ``view``, ``sex``, ``age_years`` or ``study_id`` to the column that holds it.
+
+    Returns:
+        A manifest without splits; missing films keep their rows and are counted in ``notes``.
+
+    Raises:
+        DataError: A column is missing (the nearest is named), a cell cannot be read (its line is named), an image id
+            stands twice, no finding is given, or not a single film is there.
+        UnknownNameError: A finding of ``finding_columns`` is none of hilum's.
+    """
+    cells = read_label_table(csv)
+    optional = dict(optional_columns or {})
+    image_ids = cells.column(path_column)
+    patients = cells.column(patient_column)
+    targets = _targets(cells, label_column, finding_columns)
+    paths = [str((images / name).absolute()) for name in image_ids]
+    n_missing = sum(not Path(path).is_file() for path in paths)
+    if n_missing == len(paths):
+        raise DataError(f"not one of the {len(paths):,} films of {csv.name} lies in {images}: name the right folder")
+    table = pd.DataFrame(
+        {
+            "image_id": image_ids,
+            "path": paths,
+            "patient_id": patients,
+            "study_id": cells.optional(optional.get("study_id")) if "study_id" in optional else image_ids,
+            "view": cells.optional(optional.get("view")),
+            "sex": cells.optional(optional.get("sex")),
+            "age_years": np.array([parse_age(age) for age in cells.optional(optional.get("age_years"))], np.float32),
+            "split": pd.Series([None] * len(image_ids), dtype=object),
+            **{name: np.array(column, dtype=np.float32) for name, column in targets.items()},
+        }
+    )
+    notes = (
+        (f"{n_missing:,} of {len(paths):,} films are not there; `data prepare` will list them",) if n_missing else ()
+    )
+    return Manifest(table, tuple(targets), source=csv.name, notes=notes)
+
+
+def _targets(
+    cells: LabelTable, label_column: str | None, finding_columns: Mapping[str, str] | None
+) -> dict[str, list[float]]:
+    if label_column:
+        return targets_from_labels(cells, cells.column(label_column), NIH_FINDINGS)
+    columns = dict(finding_columns or {name: name for name in FINDINGS if name in cells.columns})
+    if not columns:
+        raise DataError(
+            f"{cells.source}: no finding is given. Name a column of labels (--label-column) or columns of 1 and 0 "
+            f"(--finding-columns Effusion=COLUMN). Its columns: {', '.join(filter(None, cells.columns))}."
+        )
+    return {get_finding(name).name: _numbers(cells, column) for name, column in columns.items()}
+
+
+def _numbers(cells: LabelTable, column: str) -> list[float]:
+    values: Sequence[str] = cells.column(column)
+    for row, text in enumerate(values):
+        if text.lower() not in _CELLS:
+            raise DataError(
+                f"{cells.source} line {cells.lines[row]}: {column} is {text!r}; expected 1, 0 or nothing (unknown)"
+            )
+    return [_CELLS[text.lower()] for text in values]

@@ -1,0 +1,319 @@
+"""The pixel store: every film decoded once, at one size, in one memory-mapped file.
+
+While it is made it lies in ``<folder>.partial``: pixels in a file of full length from the start (a full disk shows at
+once, not in the middle), and one byte per film that says whether its pixels are on disk. A process that is killed
+leaves both; the next one goes on where they end. The finished folder appears by a rename.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+from hilum.data.manifest import Manifest
+from hilum.errors import DataError, ImageRefusedError, InvalidValueError, StorageError, TooManyProblemsError
+from hilum.imaging import read_square
+from hilum.runs import FileLock, write_text
+
+__all__ = ["PixelStore", "Problem", "prepare_store"]
+
+ResizeRule = Literal["pad", "stretch"]
+OnProgress = Callable[[int, int], None]
+
+_SCHEMA = 1
+_STORE, _PIXELS, _STATE, _PROBLEMS, _LOCK = "store.json", "pixels.u8", "state.u8", "problems.csv", "prepare.lock"
+_PENDING, _READY, _PROBLEM = 0, 1, 2
+_BLOCK = 256
+_SAMPLE_FOR_STATISTICS = 4096
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A film that could not be read: its image id, the refusal's stable code, and the sentence."""
+
+    image_id: str
+    code: str
+    reason: str
+
+
+class PixelStore:
+    """All films of a manifest as squares of one size, read without decoding.
+
+    Attributes:
+        folder: Where it lies.
+        size_px: Side of the squares.
+        rule: How films became squares: ``pad`` or ``stretch``.
+        digest: sha256 of what is in it: names, size, rule and a checksum of every film's pixels.
+        image_ids: Names of the films, a row each; those that could not be read keep their row.
+        problems: The films that could not be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open a finished store.
+
+        Raises:
+            DataError: The folder is none, or it was not finished, or its files do not fit together.
+        """
+        partial = _partial(folder)
+        if not (folder / _STORE).is_file():
+            hint = f"; {partial.name} is not finished: run `hilum data prepare` again" if partial.is_dir() else ""
+            raise DataError(f"there is no pixel store in {folder}{hint}. `hilum data prepare` makes one.")
+        facts = json.loads((folder / _STORE).read_text())
+        if facts.get("schema_version") != _SCHEMA:
+            raise DataError(f"the pixel store {folder} was made by another version of hilum: prepare it anew.")
+        self.folder = folder
+        self.size_px: int = facts["size_px"]
+        self.rule: ResizeRule = facts["rule"]
+        self.digest: str = facts["digest"]
+        self.image_ids: tuple[str, ...] = tuple(facts["image_ids"])
+        self._checksums: tuple[int, ...] = tuple(facts["checksums"])
+        self.problems = tuple(_read_problems(folder / _PROBLEMS))
+        shape = (len(self.image_ids), self.size_px, self.size_px)
+        if (folder / _PIXELS).stat().st_size != shape[0] * shape[1] * shape[2]:
+            raise DataError(f"the pixel store {folder} is damaged ({_PIXELS} has another length): prepare it anew.")
+        self._pixels: UInt8[np.ndarray, "image size size"] = np.memmap(folder / _PIXELS, np.uint8, "r", shape=shape)
+
+    def __repr__(self) -> str:
+        return (
+            f"PixelStore({str(self.folder)!r}, {self.n_images:,} films at {self.size_px} px, "
+            f"{len(self.problems)} problems)"
+        )
+
+    @property
+    def n_images(self) -> int:
+        """Films that can be read from it."""
+        return len(self.image_ids) - len(self.problems)
+
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        absent = {problem.image_id for problem in self.problems}
+        return {name: row for row, name in enumerate(self.image_ids) if name not in absent}
+
+    def rows_of(self, image_ids: Iterable[str]) -> Int64[np.ndarray, " image"]:
+        """Return the row of each film, -1 where the store has no pixels for it."""
+        return np.array([self._row_of.get(name, -1) for name in image_ids], dtype=np.int64)
+
+    def read(self, rows: Sequence[int] | Int64[np.ndarray, " row"]) -> UInt8[np.ndarray, "image size size"]:
+        """Return the pixels of ``rows``, dense tissue bright.
+
+        Raises:
+            InvalidValueError: A row is out of range or holds no film; -1 is not the last row.
+        """
+        rows = np.asarray(rows, dtype=np.int64)
+        if rows.size and (rows.min() < 0 or rows.max() >= len(self.image_ids)):
+            raise InvalidValueError(
+                f"rows must lie in 0 .. {len(self.image_ids) - 1}, got {rows.min()} .. {rows.max()}"
+            )
+        return np.ascontiguousarray(self._pixels[rows])
+
+    def statistics(self, rows: Int64[np.ndarray, " row"]) -> tuple[float, float]:
+        """Return mean and standard deviation of pixels in [0, 1], over up to 4,096 of ``rows``, evenly spread."""
+        if len(rows) == 0:
+            raise InvalidValueError("statistics need at least one film, got none")
+        chosen = rows[np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE_FOR_STATISTICS)).round().astype(np.int64)]
+        histogram = sum(np.bincount(self._pixels[row].ravel(), minlength=256) for row in chosen)
+        shares = np.asarray(histogram, dtype=float) / np.sum(histogram)
+        levels = np.arange(256) / 255
+        mean = float(shares @ levels)
+        return mean, float(np.sqrt(shares @ (levels - mean) ** 2))
+
+    def verify(self) -> None:
+        """Read every film and compare it with its checksum; raises DataError naming the first that differs."""
+        for name, row in self._row_of.items():
+            if zlib.crc32(self._pixels[row]) != self._checksums[row]:
+                raise DataError(f"the pixel store {self.folder} is damaged at {name}: prepare it anew.")
+
+
+def prepare_store(
+    manifest: Manifest,
+    folder: Path,
+    *,
+    size_px: int,
+    rule: ResizeRule = "pad",
+    workers: int = 2,
+    max_problem_share: float = 0.01,
+    on_progress: OnProgress | None = None,
+) -> PixelStore:
+    """Decode every film of a manifest into a pixel store; goes on where an earlier attempt stopped.
+
+    Args:
+        manifest: The films.
+        folder: The store to make. One of the same films, size and rule that is there already is returned at once.
+        size_px: Side of the squares.
+        rule: ``pad`` keeps the aspect ratio, ``stretch`` fills the square.
+        workers: Threads that decode; memory does not grow with the number of films.
+        max_problem_share: Stop when more than this share of the films cannot be read.
+        on_progress: Told of films done and films in all.
+
+    Raises:
+        TooManyProblemsError: Too many films could not be read; ``problems.csv`` in the unfinished folder lists them.
+        DataError: ``folder`` holds something else.
+        StorageError: The disk is full or cannot be written; a run after making room goes on.
+    """
+    if size_px < 1 or workers < 1 or not 0 <= max_problem_share <= 1:
+        raise InvalidValueError(
+            f"size_px and workers must be at least 1 and max_problem_share lie in [0, 1]; "
+            f"got {size_px}, {workers}, {max_problem_share}"
+        )
+    order = _Order(manifest.table["image_id"].tolist(), manifest.paths(), size_px, rule)
+    if folder.exists():
+        return _reuse(folder, order)
+    partial = _partial(folder)
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+        with FileLock(partial / _LOCK, purpose=f"the pixel store {folder.name}"):
+            _allocate(partial, order)
+            checksums, problems = _decode_all(partial, order, workers, max_problem_share, on_progress)
+            _seal(partial, order, checksums, problems)
+            (partial / _LOCK).unlink()
+            partial.rename(folder)
+    except StorageError:
+        raise
+    except OSError as error:
+        raise StorageError(
+            f"cannot write the pixel store {folder.name}: {error.strerror}. It needs {order.n_bytes / 2**20:,.0f} MiB; "
+            "what is decoded so far is kept: free some space and run the same command again."
+        ) from error
+    return PixelStore(folder)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What is to be made."""
+
+    image_ids: list[str]
+    paths: list[Path]
+    size_px: int
+    rule: ResizeRule
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return len(self.image_ids), self.size_px, self.size_px
+
+    @property
+    def n_bytes(self) -> int:
+        return len(self.image_ids) * self.size_px**2
+
+    @property
+    def identity(self) -> str:
+        text = json.dumps([_SCHEMA, self.image_ids, self.size_px, self.rule])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _partial(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.partial")
+
+
+def _reuse(folder: Path, order: _Order) -> PixelStore:
+    if (folder / _STORE).is_file():
+        store = PixelStore(folder)
+        if (list(store.image_ids), store.size_px, store.rule) == (order.image_ids, order.size_px, order.rule):
+            return store
+        raise DataError(
+            f"{folder} holds a pixel store of other films, another size or another rule ({store!r}): "
+            "choose another folder, or remove it."
+        )
+    raise DataError(f"{folder} exists and is no pixel store: choose another folder.")
+
+
+def _allocate(partial: Path, order: _Order) -> None:
+    """Take the disk space, unless an attempt at the very same store took it before."""
+    marker = partial / "identity"
+    if marker.is_file() and marker.read_text() == order.identity:
+        return
+    for path in partial.iterdir():
+        if path.name != _LOCK:
+            path.unlink()
+    for name, length in ((_PIXELS, order.n_bytes), (_STATE, len(order.image_ids))):
+        with (partial / name).open("wb") as stream:
+            os.posix_fallocate(stream.fileno(), 0, length)
+    write_text(marker, order.identity)
+
+
+def _decode_all(
+    partial: Path, order: _Order, workers: int, max_problem_share: float, on_progress: OnProgress | None
+) -> tuple[list[int], list[Problem]]:
+    """Fill in what is missing, block by block: pixels reach the disk before the bytes that vouch for them."""
+    pixels = np.memmap(partial / _PIXELS, np.uint8, "r+", shape=order.shape)
+    state = np.memmap(partial / _STATE, np.uint8, "r+", shape=(len(order.image_ids),))
+    problems: list[Problem] = []
+    allowed = max_problem_share * len(order.image_ids)
+    pending = np.flatnonzero(state != _READY)
+    done = len(state) - len(pending)
+    with ThreadPoolExecutor(workers) as pool:
+        for block in _blocks(pending):
+            results = list(pool.map(lambda row: _decode(order, int(row), pixels), block))
+            problems += [problem for problem in results if problem]
+            pixels.flush()
+            state[block] = [_PROBLEM if problem else _READY for problem in results]
+            state.flush()
+            done += len(block)
+            if on_progress:
+                on_progress(done, len(state))
+            if len(problems) > allowed:
+                _write_problems(partial / _PROBLEMS, problems)
+                raise _too_many(problems, done, max_problem_share, partial / _PROBLEMS)
+    return [zlib.crc32(film) for film in pixels], problems
+
+
+def _blocks(rows: Int64[np.ndarray, " row"]) -> Iterator[Int64[np.ndarray, " row"]]:
+    for start in range(0, len(rows), _BLOCK):
+        yield rows[start : start + _BLOCK]
+
+
+def _decode(order: _Order, row: int, pixels: UInt8[np.ndarray, "image size size"]) -> Problem | None:
+    try:
+        pixels[row] = read_square(order.paths[row], order.size_px, rule=order.rule)
+    except ImageRefusedError as error:
+        return Problem(order.image_ids[row], error.code, error.sentence)
+    return None
+
+
+def _too_many(problems: Sequence[Problem], done: int, allowed: float, path: Path) -> TooManyProblemsError:
+    codes = ", ".join(f"{n} {code}" for code, n in Counter(problem.code for problem in problems).most_common())
+    return TooManyProblemsError(
+        f"{len(problems)} of the first {done:,} films cannot be read ({codes}); more than the {allowed:.1%} allowed. "
+        f"{path} lists them. Mend the films and run the same command again, or raise --max-problems."
+    )
+
+
+def _seal(partial: Path, order: _Order, checksums: Sequence[int], problems: Sequence[Problem]) -> None:
+    _write_problems(partial / _PROBLEMS, problems)
+    content = hashlib.sha256(json.dumps([order.identity, checksums]).encode()).hexdigest()
+    facts = {
+        "schema_version": _SCHEMA,
+        "size_px": order.size_px,
+        "rule": order.rule,
+        "digest": content,
+        "n_problems": len(problems),
+        "image_ids": order.image_ids,
+        "checksums": checksums,
+    }
+    write_text(partial / _STORE, json.dumps(facts))
+    for name in (_STATE, "identity"):
+        (partial / name).unlink()
+
+
+def _write_problems(path: Path, problems: Sequence[Problem]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("image_id", "code", "reason"))
+    writer.writerows((problem.image_id, problem.code, problem.reason) for problem in problems)
+    write_text(path, text.getvalue())
+
+
+def _read_problems(path: Path) -> Iterator[Problem]:
+    with path.open(newline="") as stream:
+        yield from (Problem(row["image_id"], row["code"], row["reason"]) for row in csv.DictReader(stream))

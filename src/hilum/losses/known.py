@@ -1,0 +1,13 @@
+"""What all losses share: the mean over labels that are known."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+__all__ = ["mean_over_known"]
+
+
+def mean_over_known(terms: Float[Tensor, "batch finding"], target: Float[Tensor, "batch finding"]) -> Float[Tensor, ""]:
+    """Return the mean of ``terms`` where ``target`` is not NaN; 0, with a zero gradient, if no label is known."""
+    known = ~target.isnan()
+    return torch.where(known, terms, 0).sum() / known.sum().clamp_min(1)

@@ -1,0 +1,151 @@
+"""The run folder: one place for everything a training run leaves behind."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from hilum.errors import RunError, StorageError
+from hilum.runs.journal import Journal
+from hilum.runs.lock import FileLock, is_locked
+
+__all__ = ["Run", "RunSummary", "list_runs"]
+
+_JOURNAL = "journal.jsonl"
+_LOCK = "run.lock"
+
+
+class Run:
+    """A run folder. Made by :meth:`create` (to write, holds the lock) or :meth:`open` (to read)."""
+
+    def __init__(self, folder: Path, *, lock: FileLock | None = None) -> None:
+        self.folder = folder
+        self.journal = Journal(folder / _JOURNAL)
+        self._lock = lock
+
+    @classmethod
+    def create(cls, folder: Path, *, resume: bool = False) -> Self:
+        """Start a run in a new folder, or go on with one.
+
+        Args:
+            folder: New or empty; with ``resume`` the folder of an earlier run.
+            resume: Go on where the run in ``folder`` stopped.
+
+        Raises:
+            RunError: The folder holds a run already, is no run folder, or another process works on it.
+            StorageError: The folder cannot be written.
+        """
+        holds_run = bool(Journal(folder / _JOURNAL).read())
+        if resume and not folder.is_dir():
+            raise RunError(f"there is no run in {folder} to resume. Leave --resume out to start one.")
+        if holds_run and not resume:
+            raise RunError(f"{folder} holds a run already. --resume goes on with it; or choose another folder.")
+        strangers = [] if holds_run or not folder.is_dir() else [p.name for p in folder.iterdir() if p.name != _LOCK]
+        if strangers and not (folder / _JOURNAL).exists():
+            raise RunError(f"{folder} is not empty and holds no run (found {strangers[0]}). Choose another folder.")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(folder / _LOCK, purpose=f"the run {folder.name}")
+            (folder / _JOURNAL).touch()
+        except OSError as error:
+            if isinstance(error, StorageError):
+                raise
+            raise StorageError(f"cannot write to {folder}: {error.strerror}. Choose another folder.") from error
+        return cls(folder, lock=lock)
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Look into a run without locking it; raises RunError if ``folder`` is no run folder."""
+        if not (folder / _JOURNAL).is_file():
+            raise RunError(f"{folder} is not a run folder: it has no {_JOURNAL}. `hilum runs list` shows the runs.")
+        return cls(folder)
+
+    @property
+    def recipe_path(self) -> Path:
+        """The resolved recipe."""
+        return self.folder / "recipe.yaml"
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """The folder of checkpoints."""
+        return self.folder / "checkpoints"
+
+    @property
+    def bundle_path(self) -> Path:
+        """The bundle that training writes."""
+        return self.folder / "bundle"
+
+    @property
+    def evaluation_path(self) -> Path:
+        """The evaluation of the bundle."""
+        return self.folder / "evaluation" / "evaluation.json"
+
+    @property
+    def report_path(self) -> Path:
+        """The report."""
+        return self.folder / "report.html"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether a living process works on it."""
+        return is_locked(self.folder / _LOCK)
+
+    def close(self) -> None:
+        """Let go of the lock; a second call does nothing."""
+        if self._lock:
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One line about a run.
+
+    Attributes:
+        name: Name of the folder.
+        folder: The folder.
+        status: ``running``, ``finished``, or ``stopped`` (to be resumed).
+        recipe: Name of the recipe; empty before training started.
+        started: ISO time; empty before training started.
+        epochs: Epochs trained.
+        best_auroc: Best mean AUROC on validation; None before the first epoch.
+    """
+
+    name: str
+    folder: Path
+    status: str
+    recipe: str
+    started: str
+    epochs: int
+    best_auroc: float | None
+
+
+def list_runs(root: Path) -> list[RunSummary]:
+    """Return the runs directly below ``root``, newest first; empty if there are none."""
+    folders = [path.parent for path in root.glob(f"*/{_JOURNAL}")]
+    return sorted((_summary(Run.open(folder)) for folder in folders), key=lambda run: run.started, reverse=True)
+
+
+def _summary(run: Run) -> RunSummary:
+    events = run.journal.read()
+    starts = [event for event in events if event["kind"] == "start"]
+    epochs = {event["epoch"]: event for event in events if event["kind"] == "epoch"}
+    scores = [float(str(e["validation_auroc"])) for e in epochs.values() if e["validation_auroc"] is not None]
+    ended = any(event["kind"] == "end" for event in events)
+    recipe = starts[0]["recipe"] if starts else {}
+    return RunSummary(
+        name=run.folder.name,
+        folder=run.folder,
+        status="running" if run.is_active else "finished" if ended else "stopped",
+        recipe=str(recipe.get("name", "")) if isinstance(recipe, dict) else "",
+        started=str(starts[0]["time"]) if starts else "",
+        epochs=len(epochs),
+        best_auroc=max(scores, default=None),
+    )

@@ -1,0 +1,100 @@
+"""How good the network is on validation, and the rules that validation gives each finding."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int64
+from torch import nn
+
+from hilum.data import Batch, PixelStore, batches
+from hilum.losses import Loss
+from hilum.metrics import apply_platt, auroc, choose_threshold, fit_platt, wilson_interval
+from hilum.records import FindingRule, Interval
+
+__all__ = ["Validation", "finding_rules", "validate"]
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """What a look at the validation split gave.
+
+    Attributes:
+        logits: Raw outputs.
+        targets: 1 present, 0 absent, NaN unknown.
+        loss: Mean over the known labels, in nats.
+        aurocs: Per finding; NaN where a side is missing.
+    """
+
+    logits: Float64[np.ndarray, "image finding"]
+    targets: Float64[np.ndarray, "image finding"]
+    loss: float
+    aurocs: dict[str, float]
+
+    @property
+    def mean_auroc(self) -> float:
+        """Mean over the findings that have one; NaN if none has."""
+        defined = [value for value in self.aurocs.values() if value == value]
+        return float(np.mean(defined)) if defined else float("nan")
+
+
+def validate(
+    model: nn.Module,
+    store: PixelStore,
+    rows: Int64[np.ndarray, " image"],
+    targets: Float64[np.ndarray, "image finding"],
+    *,
+    findings: Sequence[str],
+    loss: Loss,
+    batch_size: int,
+    device: torch.device,
+) -> Validation:
+    """Run the model, in evaluation mode, over the validation films."""
+    model.eval()
+    outputs = []
+    with torch.inference_mode():
+        batch: Batch
+        for batch in batches(store, rows, targets.astype(np.float32), batch_size=batch_size):
+            outputs.append(model(batch.images.to(device)).float().cpu())
+        logits = torch.cat(outputs)
+        value = float(loss(logits.to(device), torch.from_numpy(targets).float().to(device)))
+    numbers = logits.numpy().astype(np.float64)
+    aurocs = {name: auroc(numbers[:, i], targets[:, i]) for i, name in enumerate(findings)}
+    return Validation(numbers, targets, value, aurocs)
+
+
+def finding_rules(validation: Validation) -> dict[str, FindingRule]:
+    """Fit calibration and threshold of every finding on validation.
+
+    Source: Platt, "Probabilistic Outputs for Support Vector Machines", 1999, for the calibration; Youden, "Index for
+    Rating Diagnostic Tests", 1950, for the threshold; Wilson, 1927, for the intervals.
+    """
+    return {name: _rule(validation.logits[:, i], validation.targets[:, i]) for i, name in enumerate(validation.aurocs)}
+
+
+def _rule(logits: Float64[np.ndarray, " image"], targets: Float64[np.ndarray, " image"]) -> FindingRule:
+    fit = fit_platt(logits, targets)
+    probabilities = apply_platt(logits, fit.slope, fit.intercept)
+    threshold = choose_threshold(probabilities, targets)
+    present, absent = probabilities[targets == 1], probabilities[targets == 0]
+    reason = fit.reason
+    if np.isnan(threshold) and not reason:
+        reason = "no threshold: validation lacks films with the finding or films without it"
+    return FindingRule(
+        slope=fit.slope,
+        intercept=fit.intercept,
+        threshold=threshold,
+        sensitivity=_share(present >= threshold),
+        specificity=_share(absent < threshold),
+        n_positive=len(present),
+        n_negative=len(absent),
+        reason=reason,
+    )
+
+
+def _share(hits: np.ndarray) -> Interval:
+    if len(hits) == 0:
+        return Interval()
+    low, high = wilson_interval(int(hits.sum()), len(hits))
+    return Interval(value=float(hits.mean()), low=low, high=high)
