@@ -38,17 +38,19 @@ class Consolidation(Sign):
         side: -1 right, 1 left.
         lobe: Above or below the fissure.
         share: Part of the path that is filled.
+        reach: How far it goes from the fissure, in cm.
     """
 
     side: int
     lobe: Lobe
     share: float
+    reach: float
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Self:
         """Draw one lobe."""
         lobe: Lobe = "upper" if rng.random() < 0.45 else "lower"
-        return cls(_draw_seed(rng), draw_side(rng), lobe, rng.uniform(0.62, 0.8))
+        return cls(_draw_seed(rng), draw_side(rng), lobe, rng.uniform(0.6, 0.75), rng.uniform(6.0, 9.0))
 
     def place(self, chest: Chest) -> Mask:
         """Fill the lobe, leave the bronchi open."""
@@ -57,10 +59,7 @@ class Consolidation(Sign):
         inner, outer = chest.spot(self.side, 0.0, 0.52), chest.spot(self.side, 1.0, 0.50 if up < 0 else 0.58)
         slope = (outer[1] - inner[1]) / (outer[0] - inner[0])
         below = grid.y - (inner[1] + slope * (grid.x - inner[0]) + 0.12 * grid.texture(rng, 2.5))
-        ragged = 0.8 * grid.texture(rng, 1.6)
-        far = chest.spot(self.side, 0.5, 0.12 if up < 0 else 0.98)[1]
-        reach = smooth_step(5.8 + ragged - np.abs(grid.y - (inner[1] + up * 3.4)), 2.0)
-        reach = np.maximum(reach, smooth_step(up * (grid.y - far) + 6.0, 3.0) * 0.0)
+        reach = smooth_step(self.reach + 0.9 * grid.texture(rng, 1.8) - up * below, 3.4)
         share = chest.half(self.side) * smooth_step(up * below, 0.35) * reach
         mottled = 1 + 0.10 * grid.texture(rng, 0.9)
         chest.fill(np.float32(self.share) * share * mottled)
@@ -106,13 +105,14 @@ class Pneumonia(Sign):
         """Add five to eight patches."""
         grid, rng = chest.grid, np.random.default_rng(self.seed)
         total: Field = np.zeros_like(chest.cage)
-        for _ in range(int(rng.integers(5, 9))):
-            at = chest.spot(self.side, self.across + rng.uniform(-0.3, 0.3), self.down + rng.uniform(-0.17, 0.15))
-            radius = rng.uniform(1.0, 1.9)
-            total = np.maximum(total, np.exp(-unit_radius(grid, at, (radius, radius * rng.uniform(0.8, 1.2)))))
-        fluff = smooth_step(total + 0.16 * grid.texture(rng, 0.8) - 0.42, 0.6) * smooth_step(total - 0.12, 0.2)
-        chest.fill(np.float32(self.share) * fluff * chest.half(self.side))
-        mask: Mask = (total > 0.3) & chest.inside() & (chest.half(self.side) > 0.5)
+        for _ in range(int(rng.integers(6, 10))):
+            at = chest.spot(self.side, self.across + rng.uniform(-0.32, 0.32), self.down + rng.uniform(-0.17, 0.14))
+            radius = rng.uniform(0.9, 1.8)
+            axes = (radius, radius * rng.uniform(0.8, 1.2))
+            total += rng.uniform(0.6, 1.0) * np.exp(-unit_radius(grid, at, axes))
+        fluff = np.tanh(total * (1 + 0.35 * grid.texture(rng, 0.7))) * chest.half(self.side)
+        chest.fill(np.float32(self.share) * fluff)
+        mask: Mask = (total > 0.25) & chest.inside() & (chest.half(self.side) > 0.5)
         return mask
 
 
@@ -139,13 +139,13 @@ class Infiltration(Sign):
     def place(self, chest: Chest) -> Mask:
         """Add a wide soft veil and thin streaks that radiate from the hilum."""
         grid, rng = chest.grid, np.random.default_rng(self.seed)
-        streaks = grid.texture(rng, 0.55) + 0.6 * grid.texture(rng, 0.3)
+        streaks = grid.texture(rng, 1.1) + 0.6 * grid.texture(rng, 0.4)
         veil: Field = np.zeros_like(chest.cage)
         for side in self.sides:
             at = chest.spot(side, rng.uniform(0.4, 0.55), self.down)
             blot = np.exp(-(unit_radius(grid, at, (rng.uniform(3.4, 4.4), rng.uniform(4.4, 6.0))) ** 1.5))
             veil = np.maximum(veil, blot * chest.half(side))
-        chest.fill(veil * (np.float32(self.share) + 0.10 * streaks))
+        chest.fill(veil * (np.float32(self.share) + 0.06 * streaks))
         mask: Mask = (veil > 0.35) & chest.inside()
         return mask
 
@@ -185,7 +185,7 @@ class Edema(Sign):
             at = chest.spot(side, 0.28, 0.56)
             wings = np.maximum(wings, np.exp(-(unit_radius(grid, at, (4.2, 6.6), -0.25 * side) ** 1.3)))
             chest.lines = chest.lines + grid.tubes(self._septa(chest, side, rng))
-        grain = 1 + 0.18 * grid.texture(rng, 0.8) + 0.15 * grid.texture(rng, 1.8)
+        grain = 1 + 0.12 * grid.texture(rng, 0.7) + 0.08 * grid.texture(rng, 1.8)
         chest.fill(np.float32(self.share) * (0.22 + wings) * grain)
         mask: Mask = (wings > 0.25) & chest.inside()
         return mask
@@ -208,16 +208,20 @@ class Atelectasis(Sign):
         side: -1 right, 1 left.
         lobar: Whether a whole lobe is down; else plates.
         dome: How far the dome is pulled up, in cm.
+        plates: Number of plates.
     """
 
     side: int
     lobar: bool
     dome: float
+    plates: int
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Self:
         """Draw plates twice as often as a lobe."""
-        return cls(_draw_seed(rng), draw_side(rng), bool(rng.random() < 0.35), rng.uniform(1.8, 2.8))
+        return cls(
+            _draw_seed(rng), draw_side(rng), bool(rng.random() < 0.35), rng.uniform(1.8, 2.8), int(rng.integers(2, 4))
+        )
 
     def reshape(self, anatomy: Anatomy) -> Anatomy:
         """The dome rises; with a lobe down the mediastinum is pulled over."""
@@ -242,17 +246,15 @@ class Atelectasis(Sign):
     def _plates(self, chest: Chest) -> Field:
         grid, rng = chest.grid, np.random.default_rng(self.seed)
         share: Field = np.zeros_like(chest.cage)
-        for number in range(3):
-            x, y = chest.spot(self.side, rng.uniform(0.42, 0.6), 0.90 - 0.14 * number)
-            half = rng.uniform(2.6, 4.0)
-            share = np.maximum(
-                share, _plate(grid, (x, y), half, rng.uniform(0.30, 0.5), rng.normal(0.12, 0.12) * self.side)
-            )
+        for number in range(self.plates):
+            at = chest.spot(self.side, rng.uniform(0.4, 0.6), 0.92 - rng.uniform(0.11, 0.17) * number)
+            half, thick = rng.uniform(2.6, 4.4), rng.uniform(0.25, 0.42)
+            share = np.maximum(share, _plate(grid, at, half, thick, rng.normal(0.1, 0.22) * self.side))
         return share
 
 
 def _plate(grid: Grid, centre: tuple[float, float], half: float, thick: float, angle: float) -> Field:
     x, y = grid.x - centre[0], grid.y - centre[1]
     along, across = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
-    profile = np.exp(-(((across + 0.03 * along * along) / thick) ** 4))
-    return 0.85 * profile * smooth_step(half - np.abs(along), 1.2)
+    profile = np.exp(-(((across + 0.02 * along * along) / thick) ** 2))
+    return 0.7 * profile * smooth_step(half - np.abs(along), 2.4)

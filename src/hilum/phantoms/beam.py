@@ -117,10 +117,21 @@ def develop(exposure: Field, display: Display, grid: Grid, lungs: Field) -> UInt
     body = np.maximum(density, 0.8)
     density -= display.flatten * (grid.blur(body, 3.0) - body.mean())
     density += display.sharpen * (density - grid.blur(density, 0.35))
-    dark = float(np.quantile(density[lungs > 0.4 * lungs.max()], 0.02))
-    bright = float(np.quantile(density, 0.97))
-    level = (density - dark) / max(bright - dark, 1e-3) * (0.95 - display.black) + display.black
-    # A soft toe and shoulder, so that neither air nor the abdomen is cut off hard.
-    level = np.clip(level, 0, 1.25)
+    coarse = slice(None, None, max(1, grid.size_px // 64))
+    thin, few = density[coarse, coarse], lungs[coarse, coarse]
+    dark = float(np.quantile(thin[few > 0.4 * few.max()], 0.02))
+    bright = float(np.quantile(thin, 0.97))
+    level = (density - dark) * np.float32((0.95 - display.black) / max(bright - dark, 1e-3)) + np.float32(display.black)
+    steps = np.clip(level * np.float32(_STEPS / _TOP), 0, _STEPS).astype(np.int16)
+    return _curve(display.gamma)[steps]
+
+
+_STEPS, _TOP = 8191, 1.25
+"""Resolution of the display curve, and the level at which it ends."""
+
+
+def _curve(gamma: float) -> UInt8[np.ndarray, " step"]:
+    """Grey of each step of the level, with a soft shoulder so that the abdomen is not cut off hard."""
+    level = np.linspace(0, _TOP, _STEPS + 1)
     level = np.where(level > 0.85, 0.85 + 0.15 * np.tanh((level - 0.85) / 0.15), level)
-    return np.rint(255 * level ** np.float32(display.gamma)).astype(np.uint8)
+    return np.rint(255 * level**gamma).astype(np.uint8)

@@ -104,7 +104,7 @@ def build_chest(anatomy: Anatomy, grid: Grid) -> Chest:
     lungs = anatomy.lungs
     inside = smooth_step(lung - 0.8, 1.4)
     grain = np.random.default_rng(lungs.seed)
-    texture = grid.texture(grain, 0.4) + 0.7 * grid.texture(grain, 0.9) + 0.6
+    texture = np.float32(1.3) * grid.texture(grain, 0.5) + np.float32(0.6)
     vessels = vessel_field(anatomy, grid) * inside
     body = _body(anatomy, grid, outer)
     return Chest(
@@ -197,17 +197,17 @@ def _body(anatomy: Anatomy, grid: Grid, outer: Field) -> Field:
     bulge = 2.4 * np.exp(-(((y + 3.5) / 6.0) ** 2))
     widest = np.maximum(outer, cage.half_width * 0.86) + np.float32(wall.fat + 1.4) + bulge
     share = np.minimum(np.abs(grid.x) / widest, 1)
-    neckline = smooth_step(y - cage.apex_y + 1.5, 9.0)
+    slope = cage.apex_y - 3.6 - 0.1 * wall.fat + 0.34 * np.maximum(np.abs(grid.x) - 4.5, 0)
+    neckline = np.sqrt(np.clip((y - slope) / 11.0, 0, 1))
     depth = 2 * cage.half_depth + wall.depth
     trunk = depth * neckline * np.sqrt(1 - share**3)
     total = soft_maximum(trunk, capsule(grid, (0, -9), (0, -40), 4.9 + 0.25 * wall.fat), 1.0)
     top = cage.apex_y
     for side in (-1, 1):
         shoulder = cage.half_width * side * 1.28
-        slope = capsule(grid, (side * 2.5, top + 0.5), (shoulder, top + 3.4), 3.6 + 0.35 * wall.fat)
-        block = capsule(grid, (side * 7.0, top + 5.5), (shoulder, top + 6.2), 5.0 + 0.4 * wall.fat)
+        block = capsule(grid, (side * 7.0, top + 5.5), (shoulder, top + 6.0), 4.6 + 0.4 * wall.fat)
         arm = capsule(grid, (shoulder, top + 5.5), (shoulder + side * wall.arm_spread, 26.0), wall.arm)
-        total = soft_maximum(total, soft_maximum(soft_maximum(slope, block, 1.0), arm, 1.0), 1.0)
+        total = soft_maximum(total, soft_maximum(arm, block, 1.5), 1.0)
         if wall.breast:
             at = (side * cage.half_width * 0.58, 5.2)
             soft = ellipsoid(grid, at, (wall.breast, wall.breast * 0.95, wall.breast_depth / 2))

@@ -61,7 +61,7 @@ def _ball(squared: Field, radius: float) -> Field:
 
 
 class Nodule(_Round):
-    """One to three round densities of 1.6 to 2.6 cm, at times with chalk."""
+    """One to three round densities of 1.8 to 2.7 cm, at times with chalk."""
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Self:
@@ -71,7 +71,7 @@ class Nodule(_Round):
             (draw_side(rng), rng.uniform(0.4, 0.75), rng.uniform(0.25, 0.85), rng.uniform(0.8, 1.3))
             for _ in range(count)
         )
-        chalk = rng.uniform(0.3, 0.6) if rng.random() < 0.3 else 0.0
+        chalk = rng.uniform(0.15, 0.6) if rng.random() < 0.6 else 0.0
         return cls(int(rng.integers(2**31)), balls, 0.03, 0, chalk)
 
 

@@ -18,6 +18,7 @@ __all__ = ["Field", "Grid", "Tubes"]
 Field = Float[np.ndarray, "height width"]
 
 COARSE_PX = 32
+BATCH = 16384
 
 
 @dataclass(frozen=True)
@@ -92,29 +93,38 @@ class Grid:
 
     def drop(self, x: np.ndarray, y: np.ndarray, volume: np.ndarray) -> Field:
         """Lay volumes (cm³) down at points (cm); returns their thickness in cm, shared by the four nearest pixels."""
+        size, scale = self.size_px, np.float32(1 / self.spacing_cm)
         # Inverse of the rotation in ``x`` and ``y``, to first order in the tilt.
-        shifted_x, shifted_y = x.ravel() - self.centre_x_cm, y.ravel() - self.centre_y_cm
-        across = (shifted_x + self.tilt * shifted_y + self.field_cm / 2) / self.spacing_cm - 0.5
-        down = (shifted_y - self.tilt * shifted_x + self.field_cm / 2) / self.spacing_cm - 0.5
-        inside = (across > 0) & (across < self.size_px - 1) & (down > 0) & (down < self.size_px - 1)
-        across, down = across[inside], down[inside]
-        thickness = volume.ravel()[inside] / self.spacing_cm**2
-        column, row = across.astype(np.int64), down.astype(np.int64)
+        x, y, tilt = x - np.float32(self.centre_x_cm), y - np.float32(self.centre_y_cm), np.float32(self.tilt)
+        middle = np.float32(size / 2 - 0.5)
+        across, down = (x + tilt * y) * scale + middle, (y - tilt * x) * scale + middle
+        inside = (across > 0) & (across < size - 1) & (down > 0) & (down < size - 1)
+        across, down, volume = across[inside], down[inside], volume[inside] * scale * scale
+        column, row = across.astype(np.int32), down.astype(np.int32)
         right, below = across - column, down - row
-        first = row * self.size_px + column
-        low, high = thickness * (1 - below), thickness * below
-        total = np.zeros(self.size_px**2)
-        corners = ((0, low * (1 - right)), (1, low * right))
-        corners += ((self.size_px, high * (1 - right)), (self.size_px + 1, high * right))
-        for offset, share in corners:
-            total += np.bincount(first + offset, weights=share, minlength=total.size)
-        return total.reshape(self.size_px, self.size_px).astype(np.float32)
+        first = row * np.int32(size) + column
+        low, high = volume * (1 - below), volume * below
+        place = np.concatenate((first, first + 1, first + size, first + (size + 1)))
+        low_right, high_right = low * right, high * right
+        share = np.concatenate((low - low_right, low_right, high - high_right, high_right))
+        total = np.bincount(place, weights=share, minlength=size * size)
+        return total.astype(np.float32).reshape(size, size)
 
-    def tubes(self, tubes: Tubes) -> Field:
-        """Path length through ``tubes`` in cm; zero where there is none."""
-        along_x, along_y = np.gradient(tubes.x, axis=1), np.gradient(tubes.y, axis=1)
-        length = np.hypot(along_x, along_y) + 1e-9
-        normal_x, normal_y = -along_y / length, along_x / length
+    def tubes(self, *groups: Tubes) -> Field:
+        """Path length through tubes in cm; zero where there is none."""
+        points = [self._spread(group) for group in groups]
+        x, y, volume = (np.concatenate(parts) for parts in zip(*points, strict=True))
+        total = np.zeros((self.size_px, self.size_px), dtype=np.float32)
+        for start in range(0, len(x), BATCH):  # Pieces that stay in the cache: three times faster than all at once.
+            piece = slice(start, start + BATCH)
+            total += self.drop(x[piece], y[piece], volume[piece])
+        return total
+
+    def _spread(self, tubes: Tubes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The matter of ``tubes`` as points: x and y in cm, volume in cm³."""
+        x, y = tubes.x.astype(np.float32), tubes.y.astype(np.float32)
+        along_x, along_y = _slope(x), _slope(y)
+        length = np.sqrt(along_x * along_x + along_y * along_y) + np.float32(1e-9)
         count = max(1, math.ceil(2 * float(tubes.radius.max(initial=0.0)) / (0.9 * self.spacing_cm)))
         across = (np.arange(count) + 0.5) / count * 2 - 1
         if count == 1:  # A tube thinner than a pixel: all its cross-section on the centre line.
@@ -122,19 +132,20 @@ class Grid:
         else:
             profile = np.sqrt(1 - across**2)
             profile -= tubes.hollow * np.sqrt(np.maximum(1 - (across / max(tubes.hollow, 1e-6)) ** 2, 0))
-        offset = across * tubes.radius[..., None]
-        area = profile * (2 / count) * (tubes.depth * tubes.radius)[..., None]
-        volume = area * (length * tubes.stretch)[..., None]
-        x = tubes.x[..., None] + offset * normal_x[..., None]
-        y = tubes.y[..., None] + offset * normal_y[..., None]
-        return self.drop(x, y, volume)
+        reach = (tubes.radius / length).astype(np.float32)
+        area = (tubes.depth * tubes.radius * length * tubes.stretch).astype(np.float32)
+        at = across.astype(np.float32)[:, None, None]
+        weight = (profile * (2 / count)).astype(np.float32)[:, None, None]
+        points = (x - at * (along_y * reach), y + at * (along_x * reach), weight * area)
+        return points[0].ravel(), points[1].ravel(), points[2].ravel()
 
     def texture(self, rng: np.random.Generator, grain_cm: float) -> Field:
         """A smooth random field of mean 0 and standard deviation near 1 whose grains are ``grain_cm`` wide."""
         reach = 60.0  # Larger than any detector, so that the lattice does not depend on the film.
         count = math.ceil(reach / grain_cm) + 4
         lattice = rng.standard_normal((count, count), dtype=np.float32)
-        return 2.1 * self._spline(self._spline(lattice, self.centre_y_cm, grain_cm).T, self.centre_x_cm, grain_cm).T
+        down = self._spline(lattice, self.centre_y_cm, grain_cm)
+        return self._spline(np.ascontiguousarray(2.1 * down.T), self.centre_x_cm, grain_cm).T
 
     def _spline(
         self, lattice: Float[np.ndarray, "knot other"], centre_cm: float, grain_cm: float
@@ -146,9 +157,11 @@ class Grid:
         at = (self.steps_cm + np.float32(centre_cm)) / np.float32(grain_cm) + np.float32(len(lattice) / 2)
         first = np.floor(at).astype(np.int64)
         t = (at - first)[:, None]
-        smooth = (1 - t) ** 3 * lattice[first - 1] + (3 * t**3 - 6 * t**2 + 4) * lattice[first]
-        smooth += (3 * t * (t - t * t + 1) + 1) * lattice[first + 1] + t**3 * lattice[first + 2]
-        return smooth / 6
+        taps = ((1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, 3 * t * (t - t * t + 1) + 1, t**3)
+        smooth = np.zeros((len(at), lattice.shape[1]), dtype=np.float32)
+        for offset, tap in enumerate(taps):
+            smooth += (tap / 6).astype(np.float32) * lattice[first + (offset - 1)]
+        return smooth
 
     def blur(self, field: Field, sigma_cm: float) -> Field:
         """Gaussian blur; above 1 cm it works on a coarse grid, where nothing finer is left."""
@@ -166,3 +179,11 @@ class Grid:
         first = np.minimum(at.astype(np.int64), COARSE_PX - 2)
         t = (at - first).astype(np.float32)[:, None]
         return (1 - t) * coarse[first] + t * coarse[first + 1]
+
+
+def _slope(curve: Float[np.ndarray, "tube point"]) -> Float[np.ndarray, "tube point"]:
+    """Difference from point to point, centred; one-sided at the ends."""
+    slope = np.empty_like(curve)
+    slope[:, 1:-1] = (curve[:, 2:] - curve[:, :-2]) * np.float32(0.5)
+    slope[:, 0], slope[:, -1] = curve[:, 1] - curve[:, 0], curve[:, -1] - curve[:, -2]
+    return slope

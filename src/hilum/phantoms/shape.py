@@ -40,6 +40,9 @@ def ellipsoid(grid: Grid, centre: tuple[float, float], axes: tuple[float, float,
 def capsule(grid: Grid, start: tuple[float, float], end: tuple[float, float], radius: float) -> Field:
     """Chord in cm through a limb: a cylinder with round ends between two points."""
     dx, dy = end[0] - start[0], end[1] - start[1]
-    t = np.clip(((grid.x - start[0]) * dx + (grid.y - start[1]) * dy) / (dx * dx + dy * dy), 0, 1)
-    squared = (grid.x - start[0] - t * dx) ** 2 + (grid.y - start[1] - t * dy) ** 2
-    return 2 * np.sqrt(np.maximum(radius * radius - squared, 0))
+    x, y = grid.x - np.float32(start[0]), grid.y - np.float32(start[1])
+    squared = dx * dx + dy * dy
+    t = np.clip(x * np.float32(dx / squared) + y * np.float32(dy / squared), 0, 1)
+    x -= t * np.float32(dx)
+    y -= t * np.float32(dy)
+    return 2 * np.sqrt(np.maximum(np.float32(radius * radius) - x * x - y * y, 0))

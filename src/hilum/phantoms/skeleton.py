@@ -17,15 +17,18 @@ FIRST_RIB_Y = -0.93
 
 def bones(anatomy: Anatomy, grid: Grid) -> Field:
     """Thickness of all bones in cm of compact bone."""
-    total = _spine(anatomy, grid)
+    tubes = [part for side in (-1, 1) for part in _long_bones(anatomy, grid, side)]
+    total = _spine(anatomy, grid) + grid.tubes(*tubes)
     for side in (-1, 1):
-        total += _ribs(anatomy, grid, side)
-        total += _clavicle(anatomy, grid, side)
         total += _shoulder(anatomy, grid, side)
     return total * np.float32(anatomy.skeleton.mineral)
 
 
-def _ribs(anatomy: Anatomy, grid: Grid, side: int) -> Field:
+def _long_bones(anatomy: Anatomy, grid: Grid, side: int) -> list[Tubes]:
+    return [_ribs(anatomy, grid, side), _clavicle(anatomy, grid, side), *_blade_edges(anatomy, grid, side)]
+
+
+def _ribs(anatomy: Anatomy, grid: Grid, side: int) -> Tubes:
     cage, skeleton = anatomy.cage, anatomy.skeleton
     number = np.arange(RIBS)[:, None]
     at_spine = cage.apex_y * -FIRST_RIB_Y + skeleton.rib_pitch * number
@@ -42,8 +45,7 @@ def _ribs(anatomy: Anatomy, grid: Grid, side: int) -> Field:
     run = np.sqrt(seen**2 + np.gradient(depth, axis=1) ** 2)
     front = smooth_step(end - turn - 0.1, 0.25)
     radius = skeleton.rib_height * (0.82 + 0.2 * turn / 2.35) * np.where(number == 0, 1.15, 1.0)
-    tubes = Tubes(side * x, y, radius, 0.62 * front, 0.80, np.minimum(run / seen, 2.2))
-    return 0.80 * grid.tubes(tubes)
+    return Tubes(side * x, y, radius, 0.50 * front, 0.80, np.minimum(run / seen, 2.2))
 
 
 def _width(anatomy: Anatomy, y: np.ndarray) -> np.ndarray:
@@ -66,7 +68,7 @@ def _spine(anatomy: Anatomy, grid: Grid) -> Field:
     return np.float32(0.42) * column.astype(np.float32)
 
 
-def _clavicle(anatomy: Anatomy, grid: Grid, side: int) -> Field:
+def _clavicle(anatomy: Anatomy, grid: Grid, side: int) -> Tubes:
     cage, skeleton = anatomy.cage, anatomy.skeleton
     t = np.linspace(0, 1, grid.points(17.0))[None, :]
     inner = 1.9 + side * 25 * cage.turn
@@ -74,24 +76,34 @@ def _clavicle(anatomy: Anatomy, grid: Grid, side: int) -> Field:
     start = cage.apex_y * 0.66
     y = start - (0.6 + skeleton.clavicle_rise) * np.sin(t * math.pi / 2) - 0.55 * np.sin(2 * math.pi * t)
     radius = 0.58 + 0.32 * (1 - t) ** 6 + 0.1 * t
-    return 0.85 * grid.tubes(Tubes(side * x, y, radius, 0.8 + 0.0 * t, 0.66))
+    return Tubes(side * x, y, radius, 0.68 + 0.0 * t, 0.66)
+
+
+def _blade_at(anatomy: Anatomy, side: int) -> tuple[float, float]:
+    """Middle of the shoulder blade's upper border."""
+    return side * (anatomy.cage.half_width * 0.98 + anatomy.skeleton.scapula_out), anatomy.cage.apex_y * 0.62
+
+
+def _blade_edges(anatomy: Anatomy, grid: Grid, side: int) -> list[Tubes]:
+    """The inner and outer edge of the shoulder blade, and its spine."""
+    out, top = _blade_at(anatomy, side)
+    t = np.linspace(0, 1, grid.points(14.0))[None, :]
+    return [
+        Tubes(out - side * (2.6 - 1.6 * t**2), top + 12.5 * t, 0.22 + 0 * t, 0.35 + 0 * t),
+        Tubes(out + side * (2.6 - 3.6 * t), top + 1.5 + 11.0 * t, 0.35 + 0 * t, 0.6 + 0 * t, 0.4),
+        Tubes(out + side * (-2.3 + 6.3 * t), top + 1.2 - 2.6 * t, 0.4 + 0.1 * t, 0.5 + 0 * t, 0.5),
+    ]
 
 
 def _shoulder(anatomy: Anatomy, grid: Grid, side: int) -> Field:
-    """Shoulder blade, its spine and the upper arm."""
-    cage, skeleton, wall = anatomy.cage, anatomy.skeleton, anatomy.wall
-    out = side * (cage.half_width * 0.98 + skeleton.scapula_out)
-    top = cage.apex_y * 0.62
-    t = np.linspace(0, 1, grid.points(14.0))[None, :]
-    inner_edge = Tubes(out - side * (2.6 - 1.6 * t**2), top + 12.5 * t, 0.22 + 0 * t, 0.35 + 0 * t)
-    outer_edge = Tubes(out + side * (2.6 - 3.6 * t), top + 1.5 + 11.0 * t, 0.35 + 0 * t, 0.6 + 0 * t, 0.4)
-    ridge = Tubes(out + side * (-2.3 + 6.3 * t), top + 1.2 - 2.6 * t, 0.4 + 0.1 * t, 0.5 + 0 * t, 0.5)
-    blade = 0.13 * smooth_step(1 - unit_radius(grid, (out + side * 0.2, top + 4.6), (2.6, 7.0), -0.12 * side), 0.4)
+    """The flat of the shoulder blade, and the upper arm."""
+    out, top = _blade_at(anatomy, side)
     head = (out + side * 5.2, top + 0.4)
-    elbow = (head[0] + side * (0.8 + wall.arm_spread), top + 27.0)
-    shaft = capsule(grid, head, elbow, 1.15) - 0.85 * capsule(grid, head, elbow, 0.72)
-    ball = np.sqrt(np.maximum(1 - unit_radius(grid, head, (2.4, 2.4)), 0))
-    total: Field = blade + 0.55 * shaft + 1.2 * ball
-    for tubes in (inner_edge, outer_edge, ridge):
-        total = total + grid.tubes(tubes)
+    flat = smooth_step(1 - unit_radius(grid, (out + side * 0.2, top + 4.6), (2.6, 7.0), -0.12 * side), 0.4)
+    total = np.float32(0.13) * flat
+    if abs(head[0]) - 2.4 < grid.field_cm / 2 + abs(grid.centre_x_cm):
+        elbow = (head[0] + side * (0.8 + anatomy.wall.arm_spread), top + 27.0)
+        shaft = capsule(grid, head, elbow, 1.15) - 0.85 * capsule(grid, head, elbow, 0.72)
+        ball = np.sqrt(np.maximum(1 - unit_radius(grid, head, (2.4, 2.4)), 0))
+        total += 0.55 * shaft + 1.2 * ball
     return total

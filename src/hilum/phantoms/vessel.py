@@ -92,18 +92,18 @@ def branch_tubes(branches: Branches, grid: Grid) -> Tubes:
 
 def vessel_field(anatomy: Anatomy, grid: Grid) -> Field:
     """Blood in cm along the beam, hila included; the part outside the lungs is the caller's to cut off."""
-    total = _pulmonary_arteries(anatomy, grid)
     rng = np.random.default_rng(anatomy.lungs.seed)
+    tubes = [_pulmonary_arteries(anatomy, grid)]
     for side in (-1, 1):
         for order in lung_branches(anatomy, side):
-            here = rng.random(len(order.x)) < max(anatomy.lungs.vessels, 0.02)
-            kept = Branches(*(values[here] for values in vars(order).values()))
+            here = rng.random(len(order.x)) < anatomy.lungs.vessels
             if here.any():
-                total += grid.tubes(branch_tubes(kept, grid))
-    return total
+                kept = Branches(*(values[here] for values in vars(order).values()))
+                tubes.append(branch_tubes(kept, grid))
+    return grid.tubes(*tubes)
 
 
-def _pulmonary_arteries(anatomy: Anatomy, grid: Grid) -> Field:
+def _pulmonary_arteries(anatomy: Anatomy, grid: Grid) -> Tubes:
     """The two arteries that run down from the hila, comma-shaped."""
     t = np.linspace(0, 1, grid.points(7.0))
     side = np.array([-1, 1])[:, None]
@@ -111,4 +111,4 @@ def _pulmonary_arteries(anatomy: Anatomy, grid: Grid) -> Field:
     x = start[:, :1] - side * 0.9 + side * 2.3 * np.sin(t * 1.9)
     y = start[:, 1:] - 1.6 + 6.0 * t
     radius = anatomy.lungs.calibre * (0.72 - 0.42 * t) * np.ones_like(side)
-    return grid.tubes(Tubes(x, y, radius, 2 * radius))
+    return Tubes(x, y, radius, 2 * radius)

@@ -108,7 +108,7 @@ class Fibrosis(Sign):
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Self:
         """Draw how dense the net is."""
-        return cls(int(rng.integers(2**31)), int(rng.integers(170, 240)), int(rng.integers(30, 60)))
+        return cls(int(rng.integers(2**31)), int(rng.integers(260, 340)), int(rng.integers(60, 100)))
 
     def reshape(self, anatomy: Anatomy) -> Anatomy:
         """The lungs shrink: both domes rise."""
@@ -134,10 +134,10 @@ class Fibrosis(Sign):
     def _strands(self, at: np.ndarray, rng: np.random.Generator, points: int) -> Tubes:
         count = len(at)
         t = np.linspace(-0.5, 0.5, points)[None, :]
-        angle = rng.uniform(0, np.pi, (count, 1)) + rng.normal(0, 0.8, (count, 1)) * t
-        length = rng.uniform(0.8, 2.0, (count, 1))
+        angle = rng.uniform(0, np.pi, (count, 1)) + rng.normal(0, 0.4, (count, 1)) * t
+        length = rng.uniform(0.8, 2.2, (count, 1))
         x, y = at[:, :1] + length * t * np.cos(angle), at[:, 1:] + length * t * np.sin(angle)
-        return Tubes(x, y, np.full_like(x, 0.10), np.full_like(x, 0.75))
+        return Tubes(x, y, np.full_like(x, 0.08), np.full_like(x, 0.6))
 
     def _rings(self, at: np.ndarray, rng: np.random.Generator, points: int) -> Tubes:
         angle = np.linspace(0, 2 * np.pi, points)[None, :]
