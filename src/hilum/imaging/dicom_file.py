@@ -1,0 +1,428 @@
+"""DICOM in and out.
+
+Order of what is done to stored values, as PS3.4 N.2 and PS3.3 C.11 have it: Modality LUT or rescale, VOI LUT or
+window, then polarity. Nothing that tells who the film is of leaves this module.
+"""
+
+import hashlib
+import logging
+import math
+import struct
+import warnings
+import zlib
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float64, UInt8
+
+from hilum.errors import ImageRefusedError, InvalidValueError, MissingExtraError
+from hilum.imaging.picture_file import grey_of_colour
+from hilum.imaging.refusal import check_size, refuse
+from hilum.records import Image, ImageFacts
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+__all__ = ["read_dicom", "write_dicom"]
+
+_MODALITIES = {"CR", "DX", "DR", "RG", "OT", "SC", ""}
+_CHEST = ("CHEST", "THORAX", "TORAX", "LUNG", "RIB", "HEART", "CLAVICLE", "STERNUM")
+_FRONTAL = {"", "PA", "AP"}
+_LATERAL = {"LL", "RL", "LATERAL", "LAT", "LLO", "RLO", "LAO", "RAO", "LPO", "RPO"}
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_LOSSY = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91"}
+_DX_FOR_PRESENTATION = "1.2.840.10008.5.1.4.1.1.1.1"
+_EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+_OWN_ROOT = "2.25."
+# What pydicom and its decoders raise on data that are not what they say.
+_PYDICOM_ERRORS = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    NotImplementedError,
+    RuntimeError,
+    OverflowError,
+    ZeroDivisionError,
+    AssertionError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
+Values = Float64[np.ndarray, "height width"]
+
+
+def read_dicom(path: Path) -> Image:
+    """Read a DICOM file that holds one projection radiograph.
+
+    Raises:
+        ImageRefusedError: It holds something else, or cannot be decoded.
+        MissingExtraError: pydicom is not installed.
+    """
+    pydicom = _pydicom()
+    dataset = _dataset(pydicom, path)
+    try:
+        return _image(dataset)
+    except ImageRefusedError:
+        raise
+    except _PYDICOM_ERRORS:
+        raise refuse("undecodable", "Its header holds values that cannot be.") from None
+
+
+def _pydicom() -> ModuleType:
+    try:
+        import pydicom
+        import pydicom.pixels
+    except ImportError:
+        raise MissingExtraError("pydicom", "dicom") from None
+    # Its warnings and log lines quote values of the header.
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    warnings.filterwarnings("ignore", module=r"pydicom\b")
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+    return pydicom
+
+
+def _dataset(pydicom: ModuleType, path: Path) -> "Dataset":
+    try:
+        with path.open("rb") as stream:
+            has_preamble = stream.read(132)[128:] == b"DICM"
+        if has_preamble:
+            meta = pydicom.filereader.read_file_meta_info(path)
+            if meta.get("TransferSyntaxUID") == _DEFLATED:
+                raise refuse("transfer_syntax", "The data set is deflated, which hides how large it is.")
+        dataset: Dataset = pydicom.dcmread(path, force=True)
+        len(dataset.keys())
+    except ImageRefusedError:
+        raise
+    except EOFError:
+        raise refuse("truncated", "The DICOM data end too early.") from None
+    except _PYDICOM_ERRORS:
+        raise refuse("undecodable", "It starts as DICOM does, but cannot be read on.") from None
+    return dataset
+
+
+def _image(dataset: "Dataset") -> Image:
+    _check_header(dataset)
+    flags: list[str] = []
+    stored = _stored_values(dataset, flags)
+    padding = _padding(dataset, stored)
+    values = _modality_values(dataset, stored)
+    grey, window = _windowed(dataset, values, padding, flags)
+    photometric = _text(dataset, "PhotometricInterpretation")
+    inverted = photometric == "MONOCHROME1" or _text(dataset, "PresentationLUTShape") == "INVERSE"
+    grey = 1 - grey if inverted else grey
+    grey = np.where(padding, 0.0, grey)
+    if grey.min() == grey.max():
+        flags.append("constant")
+    if _text(dataset, "LossyImageCompression") == "01" or _syntax(dataset) in _LOSSY:
+        flags.append("lossy")
+    if _text(dataset, "BurnedInAnnotation") == "YES":
+        flags.append("burned_in")
+    facts = ImageFacts(
+        file_format="dicom",
+        width_px=grey.shape[1],
+        height_px=grey.shape[0],
+        bits=_number(dataset, "BitsStored"),
+        modality=_text(dataset, "Modality"),
+        view=_view(dataset),
+        photometric=photometric,
+        inverted=inverted,
+        window=window,
+        spacing_mm=_spacing(dataset),
+        flags=tuple(flags),
+    )
+    return Image(np.ascontiguousarray(grey, dtype=np.float32), facts)
+
+
+def _check_header(dataset: "Dataset") -> None:
+    """Refuse what is no single frontal chest radiograph, and headers that contradict themselves, before decoding."""
+    modality = _text(dataset, "Modality")
+    if modality not in _MODALITIES:
+        raise refuse("modality", f"The header says modality {modality[:16]}.")
+    part = _text(dataset, "BodyPartExamined")
+    if part and not any(name in part for name in _CHEST):
+        raise refuse("body_part", "The header names another part of the body than the chest.")
+    if _view(dataset) in _LATERAL:
+        raise refuse("view", f"The header says view {_view(dataset)}.")
+    if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+        raise refuse("no_pixels", "It holds no pixel data.")
+    frames = _text(dataset, "NumberOfFrames") or "1"
+    if frames not in {"0", "1"}:
+        raise refuse("multi_frame", "The header says it holds several frames, or an unreadable number of them.")
+    check_size(_number(dataset, "Columns"), _number(dataset, "Rows"))
+
+
+def _stored_values(dataset: "Dataset", flags: list[str]) -> Values:
+    samples, allocated = _number(dataset, "SamplesPerPixel", 1), _number(dataset, "BitsAllocated", 16)
+    native = "PixelData" in dataset and not _is_encapsulated(dataset)
+    if native:
+        expected = _number(dataset, "Rows") * _number(dataset, "Columns") * samples * allocated // 8
+        length = len(dataset.PixelData)
+        if length < expected:
+            raise refuse(
+                "pixel_mismatch", f"The header promises {expected:,} bytes of pixels, the file has {length:,}."
+            )
+        if length > expected + 1:
+            flags.append("trailing_data")
+    try:
+        array: np.ndarray = dataset.pixel_array
+    except _PYDICOM_ERRORS as error:
+        raise _undecodable(dataset, error) from None
+    if samples == 1 and array.ndim == 2:
+        return _masked(dataset, array).astype(np.float64)
+    if array.ndim == 3 and array.shape[2] == 3 and array.dtype == np.uint8:
+        grey, marked = grey_of_colour(_as_rgb(dataset, array))
+        if marked:
+            flags.append("colour_marks")
+        return grey.astype(np.float64)
+    raise refuse("colour", f"The pixels are stored with {samples} samples each.")
+
+
+def _is_encapsulated(dataset: "Dataset") -> bool:
+    from pydicom.uid import UID
+
+    syntax = UID(_syntax(dataset))
+    return syntax.is_transfer_syntax and syntax.is_encapsulated
+
+
+def _undecodable(dataset: "Dataset", error: Exception) -> ImageRefusedError:
+    from pydicom.pixels.decoders import get_decoder
+
+    try:
+        decoder = get_decoder(_syntax(dataset))
+    except (NotImplementedError, ValueError):
+        return refuse("transfer_syntax", "The pixels are stored in a transfer syntax that hilum does not read.")
+    if not decoder.is_available:
+        return refuse(
+            "transfer_syntax", "The decoder for its transfer syntax is not installed (pip install 'hilum[dicom]')."
+        )
+    return refuse("undecodable", f"Its pixels cannot be decoded ({type(error).__name__}).")
+
+
+def _as_rgb(dataset: "Dataset", array: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "height width 3"]:
+    """Return red, green, blue; pydicom has converted YBR already unless it was stored uncompressed."""
+    from pydicom.pixels.processing import convert_color_space
+
+    photometric = _text(dataset, "PhotometricInterpretation")
+    if photometric.startswith("YBR"):
+        return np.asarray(convert_color_space(array, photometric, "RGB"))
+    return array
+
+
+def _masked(dataset: "Dataset", array: np.ndarray) -> np.ndarray:
+    """Take away what stands above the stored bits, such as old overlays; signed values are whole already."""
+    stored, allocated = _number(dataset, "BitsStored", 16), _number(dataset, "BitsAllocated", 16)
+    if array.dtype.kind == "f" or _number(dataset, "PixelRepresentation", 0) or not 0 < stored < allocated:
+        return array
+    return np.asarray(array & array.dtype.type(2**stored - 1))
+
+
+def _padding(dataset: "Dataset", stored: Values) -> np.ndarray:
+    """Return where the detector saw nothing, as the header has it: shown black, and left out of ranges."""
+    if "PixelPaddingValue" not in dataset:
+        return np.zeros(stored.shape, dtype=bool)
+    first = _number(dataset, "PixelPaddingValue")
+    last = _number(dataset, "PixelPaddingRangeLimit", first)
+    mask: np.ndarray = (stored >= min(first, last)) & (stored <= max(first, last))
+    return mask if not mask.all() else np.zeros(stored.shape, dtype=bool)
+
+
+def _modality_values(dataset: "Dataset", stored: Values) -> Values:
+    if dataset.get("ModalityLUTSequence"):
+        table = dataset.ModalityLUTSequence[0]
+        return _looked_up(table, stored)
+    slope, intercept = _real(dataset, "RescaleSlope", 1.0), _real(dataset, "RescaleIntercept", 0.0)
+    if slope == 0 or not math.isfinite(slope) or not math.isfinite(intercept):
+        raise refuse("pixel_mismatch", "The header rescales every pixel to the same or to no value.")
+    return stored * slope + intercept
+
+
+def _looked_up(table: "Dataset", values: Values) -> Values:
+    """Apply a lookup table (PS3.3 C.11.1.1): values below its first entry take the first, above its last the last."""
+    entries, first, bits = (int(number) for number in table.LUTDescriptor)
+    data = table.LUTData
+    if isinstance(data, bytes):
+        data = np.frombuffer(data, np.uint8 if bits <= 8 and len(data) <= (entries or 65536) else "<u2")
+    lut = np.asarray(data, dtype=np.float64)[: entries or 65536]
+    if lut.size == 0:
+        raise refuse("pixel_mismatch", "The header holds an empty lookup table.")
+    if first > 32767 and values.min() < 0:
+        first -= 65536
+    return np.asarray(lut[np.clip(np.rint(values).astype(np.int64) - first, 0, lut.size - 1)])
+
+
+def _windowed(dataset: "Dataset", values: Values, padding: np.ndarray, flags: list[str]) -> tuple[Values, str]:
+    """Return values in [0, 1] and how they came about: the first VOI LUT, else the first window, else their range."""
+    if dataset.get("VOILUTSequence"):
+        table = dataset.VOILUTSequence[0]
+        top = float(2 ** int(table.LUTDescriptor[2]) - 1)
+        return np.clip(_looked_up(table, values) / top, 0, 1), "VOI LUT"
+    centre, width = _real(dataset, "WindowCenter", math.nan), _real(dataset, "WindowWidth", math.nan)
+    if math.isfinite(centre) and math.isfinite(width):
+        function = _text(dataset, "VOILUTFunction") or "LINEAR"
+        if width >= 1 or (width > 0 and function != "LINEAR"):
+            grey = _window(values, centre, width, function)
+            if grey[~padding].min() < grey[~padding].max():
+                return grey, f"window {centre:g}/{width:g}"
+        flags.append("window_ignored")
+    inside = values[~padding]
+    low, high = float(inside.min()), float(inside.max())
+    return np.clip((values - low) / max(high - low, 1e-12), 0, 1), f"range {low:g} to {high:g}"
+
+
+def _window(values: Values, centre: float, width: float, function: str) -> Values:
+    """Apply a window; source: PS3.3 C.11.2.1.2 and C.11.2.1.3."""
+    if function == "SIGMOID":
+        return np.asarray(1 / (1 + np.exp(np.clip(-4 * (values - centre) / width, -700, 700))))
+    if function == "LINEAR_EXACT":
+        return np.clip((values - centre) / width + 0.5, 0, 1)
+    if width == 1:
+        return (values > centre - 0.5).astype(np.float64)
+    return np.clip((values - (centre - 0.5)) / (width - 1) + 0.5, 0, 1)
+
+
+def _spacing(dataset: "Dataset") -> tuple[float, float] | None:
+    for name in ("PixelSpacing", "ImagerPixelSpacing"):
+        try:
+            row, column = (float(value) for value in dataset.get(name) or ())
+        except (TypeError, ValueError):
+            continue
+        if row > 0 and column > 0 and math.isfinite(row + column):
+            return row, column
+    return None
+
+
+def _view(dataset: "Dataset") -> str:
+    return _text(dataset, "ViewPosition")
+
+
+def _syntax(dataset: "Dataset") -> str:
+    meta: Any = getattr(dataset, "file_meta", None) or {}
+    return str(meta.get("TransferSyntaxUID", "") or "1.2.840.10008.1.2")
+
+
+def _text(dataset: "Dataset", name: str) -> str:
+    value = dataset.get(name, "")
+    return "" if value is None else str(value).strip().upper()
+
+
+def _number(dataset: "Dataset", name: str, default: int = 0) -> int:
+    value = dataset.get(name, default)
+    return default if value in {None, ""} else int(value)
+
+
+def _real(dataset: "Dataset", name: str, default: float) -> float:
+    """Return a decimal, the first of several; ``default`` where it is missing or unreadable."""
+    value = dataset.get(name)
+    if isinstance(value, (list, tuple)) or (
+        value is not None and hasattr(value, "__iter__") and not isinstance(value, str)
+    ):
+        value = next(iter(value), None)
+    try:
+        return default if value in {None, ""} else float(str(value))
+    except ValueError:
+        return default
+
+
+def write_dicom(
+    path: Path,
+    pixels: UInt8[np.ndarray, "height width"],
+    *,
+    patient_id: str,
+    instance_number: int,
+    view: str,
+    age_years: int,
+    sex: str,
+    photometric: str = "MONOCHROME2",
+) -> None:
+    """Write a film as a Digital X-Ray Image for presentation; same film and numbers, same bytes.
+
+    Args:
+        path: The file.
+        pixels: Grey values, dense tissue bright; stored inverted for ``MONOCHROME1``.
+        patient_id: Of a made-up patient.
+        instance_number: Tells the patient's films apart.
+        view: ``PA`` or ``AP``.
+        age_years: 0 .. 999.
+        sex: ``M``, ``F`` or ``O``.
+        photometric: ``MONOCHROME1`` or ``MONOCHROME2``.
+
+    Raises:
+        MissingExtraError: pydicom is not installed.
+        InvalidValueError: Pixels or photometric interpretation are of another kind.
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim != 2 or photometric not in {"MONOCHROME1", "MONOCHROME2"}:
+        raise InvalidValueError(
+            f"expected uint8 (height, width) and MONOCHROME1 or 2, got {pixels.dtype} {pixels.shape}, {photometric}"
+        )
+    pydicom = _pydicom()
+    uids = [_own_uid(f"{patient_id} {level}") for level in ("study", "series", f"image {instance_number}")]
+    meta = pydicom.dataset.FileMetaDataset()
+    meta.MediaStorageSOPClassUID = _DX_FOR_PRESENTATION
+    meta.MediaStorageSOPInstanceUID = uids[2]
+    meta.TransferSyntaxUID = _EXPLICIT_LITTLE_ENDIAN
+    meta.ImplementationClassUID = _own_uid("hilum")
+    dataset = pydicom.Dataset()
+    dataset.file_meta = meta
+    inverted = photometric == "MONOCHROME1"
+    values = {
+        "SOPClassUID": _DX_FOR_PRESENTATION,
+        "SOPInstanceUID": uids[2],
+        "StudyInstanceUID": uids[0],
+        "SeriesInstanceUID": uids[1],
+        "PatientID": patient_id,
+        "PatientName": "",
+        "PatientBirthDate": "",
+        "PatientSex": sex,
+        "PatientAge": f"{age_years:03d}Y",
+        "StudyDate": "",
+        "StudyTime": "",
+        "StudyID": "",
+        "AccessionNumber": "",
+        "ReferringPhysicianName": "",
+        "Manufacturer": "hilum phantoms",
+        "Modality": "DX",
+        "SeriesNumber": 1,
+        "InstanceNumber": instance_number,
+        "BodyPartExamined": "CHEST",
+        "ViewPosition": view,
+        "PatientOrientation": ["R", "F"] if view == "PA" else ["L", "F"],
+        "ImageType": ["DERIVED", "PRIMARY"],
+        "ImageLaterality": "U",
+        "PresentationIntentType": "FOR PRESENTATION",
+        "PixelIntensityRelationship": "LOG",
+        "PixelIntensityRelationshipSign": -1 if inverted else 1,
+        "PresentationLUTShape": "INVERSE" if inverted else "IDENTITY",
+        "BurnedInAnnotation": "NO",
+        "LossyImageCompression": "00",
+        "RescaleIntercept": 0,
+        "RescaleSlope": 1,
+        "RescaleType": "US",
+        "WindowCenter": 128,
+        "WindowWidth": 256,
+        "SamplesPerPixel": 1,
+        "PhotometricInterpretation": photometric,
+        "Rows": pixels.shape[0],
+        "Columns": pixels.shape[1],
+        "BitsAllocated": 8,
+        "BitsStored": 8,
+        "HighBit": 7,
+        "PixelRepresentation": 0,
+    }
+    for name, value in values.items():
+        setattr(dataset, name, value)
+    stored = 255 - pixels if inverted else pixels
+    dataset.PixelData = stored.tobytes() + b"\0" * (stored.size % 2)
+    dataset["PixelData"].VR = "OB"
+    pydicom.dcmwrite(path, dataset, enforce_file_format=True)
+
+
+def _own_uid(text: str) -> str:
+    """Return a UID below the root for made-up ones (PS3.5 B.2), always the same for the same text."""
+    return _OWN_ROOT + str(int.from_bytes(hashlib.sha256(f"hilum {text}".encode()).digest()[:16], "big"))

@@ -1,0 +1,73 @@
+"""The one way in: a file becomes a canonical image, whatever its ending says it is."""
+
+import stat
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from hilum.imaging.dicom_file import read_dicom
+from hilum.imaging.picture_file import read_picture
+from hilum.imaging.refusal import refuse
+from hilum.imaging.square import ResizeRule, resize_square
+from hilum.records import Image
+
+__all__ = ["IMAGE_ENDINGS", "read_image", "read_square"]
+
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm", ".dicom")
+"""Endings by which films are found in folders; what a file is, its content says."""
+
+_PICTURES = (
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+)
+_PREAMBLE = 128
+# Files without preamble start with a data element of group 0002 or 0008.
+_BARE_DICOM = (b"\x02\x00\x00\x00", b"\x08\x00\x00\x00", b"\x08\x00\x01\x00", b"\x08\x00\x05\x00", b"\x08\x00\x08\x00")
+
+
+def read_image(path: Path) -> Image:
+    """Read a film: PNG, JPEG, TIFF or DICOM, told apart by content.
+
+    Returns:
+        Grey values in [0, 1] with dense tissue bright, and facts about the file.
+
+    Raises:
+        ImageRefusedError: The file cannot be read rightly; its code is one of ``REFUSALS``.
+        MissingExtraError: A DICOM file, and pydicom is not installed.
+    """
+    start = _first_bytes(path)
+    for magic, kind in _PICTURES:
+        if start.startswith(magic):
+            return read_picture(path, kind)
+    if start[_PREAMBLE : _PREAMBLE + 4] == b"DICM" or start.startswith(_BARE_DICOM):
+        return read_dicom(path)
+    if any(magic.startswith(start) for magic, _ in _PICTURES) or start == b"\0" * len(start):
+        raise refuse("truncated", f"The file ends after {len(start)} bytes." if len(start) < 132 else "It holds zeros.")
+    raise refuse("format", "The content is none of PNG, JPEG, TIFF or DICOM.")
+
+
+def read_square(path: Path, size_px: int, *, rule: ResizeRule = "pad") -> UInt8[np.ndarray, "size size"]:
+    """Read a film as a square; the same as :func:`resize_square` of :func:`read_image`.
+
+    Raises:
+        ImageRefusedError: The file cannot be read rightly.
+        InvalidValueError: ``size_px`` is below 1.
+    """
+    return resize_square(read_image(path).pixels, size_px, rule=rule)
+
+
+def _first_bytes(path: Path) -> bytes:
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise refuse("missing" if stat.S_ISDIR(mode) else "format", "It is not a regular file.")
+        with path.open("rb") as stream:
+            start = stream.read(_PREAMBLE + 4)
+    except (OSError, ValueError):  # ValueError: a NUL in the name
+        raise refuse("missing", "There is no such file, or it may not be read.") from None
+    if not start:
+        raise refuse("empty", "The file has 0 bytes.")
+    return start

@@ -1,0 +1,180 @@
+"""PNG, JPEG and TIFF in; PNG out."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+from PIL import Image as Pillow
+from PIL import UnidentifiedImageError
+
+from hilum.errors import InvalidValueError
+from hilum.imaging.refusal import check_size, refuse
+from hilum.records import Image, ImageFacts
+
+__all__ = ["encode_png", "grey_of_colour", "read_picture", "write_png"]
+
+_PILLOW_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    OverflowError,
+    ZeroDivisionError,
+    EOFError,
+    struct.error,
+    zlib.error,
+)
+_ORIENTATION = 0x0112
+# EXIF orientation to what undoes it: transpose first, then the flips of rows and of columns.
+_TURNS = {
+    2: (False, 1, -1),
+    3: (False, -1, -1),
+    4: (False, -1, 1),
+    5: (True, 1, 1),
+    6: (True, 1, -1),
+    7: (True, -1, -1),
+    8: (True, -1, 1),
+}
+_COLOURED_LEVELS = 24
+_COLOURED_SHARE = 0.002
+_FAST, _SMALL = 1, 6
+
+
+def read_picture(path: Path, kind: str) -> Image:
+    """Read a picture file that starts as ``kind`` (PNG, JPEG, TIFF) does; raises ImageRefusedError."""
+    try:
+        with Pillow.open(path, formats=(kind,)) as picture:
+            check_size(*picture.size)
+            if getattr(picture, "n_frames", 1) > 1:
+                raise refuse("multi_frame", f"The file holds {getattr(picture, 'n_frames', 1)} pictures.")
+            mode, bits = picture.mode, picture.info.get("bits")
+            orientation = picture.getexif().get(_ORIENTATION, 1)
+            grey, window, flags = _grey(picture)
+    except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
+        raise refuse("too_large", "The header says more pixels than any film has.") from None
+    except _PILLOW_ERRORS as error:
+        raise _refusal_for(error, kind) from None
+    turned = _turn(grey, orientation)
+    flags += () if turned.min() < turned.max() else ("constant",)
+    facts = ImageFacts(
+        file_format=kind.lower(),
+        width_px=turned.shape[1],
+        height_px=turned.shape[0],
+        bits=int(bits or _bits_of(mode)),
+        photometric=mode,
+        window=window,
+        flags=flags,
+    )
+    return Image(np.ascontiguousarray(turned, dtype=np.float32), facts)
+
+
+def write_png(path: Path, pixels: UInt8[np.ndarray, "..."]) -> None:
+    """Write grey (height, width) or colour (height, width, 3) as PNG, fast; raises OSError as ``open`` does."""
+    path.write_bytes(_encode(pixels, _FAST))
+
+
+def encode_png(pixels: UInt8[np.ndarray, "..."]) -> bytes:
+    """Return grey (height, width) or colour (height, width, 3) as a small PNG file's bytes.
+
+    Raises:
+        InvalidValueError: Another shape or type.
+    """
+    return _encode(pixels, _SMALL)
+
+
+def grey_of_colour(colour: UInt8[np.ndarray, "height width 3"]) -> tuple[Float32[np.ndarray, "height width"], bool]:
+    """Return the grey levels of a picture stored in colour, and whether a few pixels do have a colour.
+
+    Raises:
+        ImageRefusedError: More than a few: it is a colour picture.
+    """
+    levels = colour.astype(np.int16)
+    coloured = (levels.max(axis=2) - levels.min(axis=2)) > _COLOURED_LEVELS
+    share = float(coloured.mean())
+    if share > _COLOURED_SHARE:
+        raise refuse("colour", f"{share:.1%} of the pixels have a colour.")
+    # Equal channels keep their exact level.
+    return np.asarray(np.median(colour, axis=2), dtype=np.float32), share > 0
+
+
+def _grey(picture: Pillow.Image) -> tuple[Float32[np.ndarray, "height width"], str, tuple[str, ...]]:
+    """Return grey values in [0, 1], how stored values became them, and flags."""
+    mode = picture.mode
+    if mode in {"L", "1"}:
+        return np.asarray(picture.convert("L"), dtype=np.float32) / 255, "full range", ()
+    if mode == "P":
+        picture = picture.convert("RGBA")
+        mode = "RGBA"
+    if mode in {"LA", "RGBA", "PA", "La", "RGBa"}:
+        return _without_alpha(picture.convert("RGBA"))
+    if mode == "RGB":
+        grey, marked = grey_of_colour(np.asarray(picture))
+        return grey / 255, "full range", ("colour_marks",) if marked else ()
+    if mode.startswith("I"):
+        return _deep(np.asarray(picture).astype(np.int64))
+    if mode == "F":
+        return _floating(np.asarray(picture, dtype=np.float32)), "full range", ()
+    raise refuse("colour", f"The picture is stored as {mode}.")
+
+
+def _without_alpha(picture: Pillow.Image) -> tuple[Float32[np.ndarray, "height width"], str, tuple[str, ...]]:
+    """Lay a picture over black where it is transparent."""
+    layers = np.asarray(picture)
+    grey, marked = grey_of_colour(np.ascontiguousarray(layers[..., :3]))
+    alpha = layers[..., 3].astype(np.float32) / 255
+    flags = (("colour_marks",) if marked else ()) + (("transparency",) if alpha.min() < 1 else ())
+    return grey / 255 * alpha, "full range", flags
+
+
+def _deep(values: np.ndarray) -> tuple[Float32[np.ndarray, "height width"], str, tuple[str, ...]]:
+    """Scale 16-bit grey by the bits that are in use: 12-bit films come in 16-bit files."""
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high > 65535:
+        raise refuse("value_range", f"Grey values run from {low} to {high}.")
+    bits = max(8, high.bit_length())
+    flags = () if bits == 16 else ("bit_depth",)
+    return (values / (2**bits - 1)).astype(np.float32), f"{bits} of 16 bits", flags
+
+
+def _floating(values: Float32[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
+    if not np.isfinite(values).all():
+        raise refuse("non_finite", "Some grey values are NaN or infinite.")
+    if values.min() < 0 or values.max() > 1:
+        raise refuse("value_range", f"Floating grey values run from {values.min():g} to {values.max():g}.")
+    return values
+
+
+def _turn(grey: Float32[np.ndarray, "height width"], orientation: object) -> Float32[np.ndarray, "..."]:
+    if orientation not in _TURNS:
+        return grey
+    transpose, rows, columns = _TURNS[int(str(orientation))]
+    turned = grey.T if transpose else grey
+    return turned[::rows, ::columns]
+
+
+def _bits_of(mode: str) -> int:
+    return {"1": 1, "F": 32, "I": 32}.get(mode, 16 if mode.startswith("I;16") else 8)
+
+
+def _refusal_for(error: Exception, kind: str) -> Exception:
+    if isinstance(error, UnidentifiedImageError):
+        return refuse("truncated", f"It starts as {kind} does, but its header is cut or damaged.")
+    text = str(error).lower()
+    if "truncated" in text or "not processed" in text or isinstance(error, EOFError):
+        return refuse("truncated", f"The {kind} data end too early.")
+    return refuse("undecodable", f"The {kind} data cannot be decoded.")
+
+
+def _encode(pixels: UInt8[np.ndarray, "..."], level: int) -> bytes:
+    if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
+        raise InvalidValueError(
+            f"a PNG takes uint8 (height, width) or (height, width, 3), got {pixels.dtype} {pixels.shape}"
+        )
+    buffer = io.BytesIO()
+    Pillow.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG", compress_level=level)
+    return buffer.getvalue()
