@@ -1,7 +1,7 @@
 """A film in, one logit per finding out, with everything between pixels and backbone inside the model."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Self, cast
 
 import torch
 from jaxtyping import Float
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from hilum.errors import InvalidValueError
 from hilum.models.backbone import get_backbone
 from hilum.models.head import get_head
-from hilum.models.network import TimmNetwork, create_network
+from hilum.models.network import TimmNetwork, create_network, stage_names
 from hilum.models.section import ModelSection
 
 __all__ = ["FilmModel", "build_model"]
@@ -38,6 +38,7 @@ class FilmModel(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.head = head
+        self._frozen: tuple[nn.Module, ...] = ()
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
 
@@ -45,6 +46,34 @@ class FilmModel(nn.Module):
     def n_findings(self) -> int:
         """Number of logits."""
         return cast("nn.Linear", self.head[-1]).out_features
+
+    def freeze(self, stages: int) -> None:
+        """Keep the start weights of the backbone's stem and first stages; their normalisation stays as it is, too.
+
+        Args:
+            stages: 0 freezes nothing, 1 the stem, 2 the stem and the first stage, and so on.
+
+        Raises:
+            InvalidValueError: The backbone has fewer stages, or none at all to freeze.
+        """
+        names = stage_names(self.backbone)
+        if stages > len(names):
+            raise InvalidValueError(f"freeze_stages={stages}: the backbone has {len(names)} stages, its stem included")
+        frozen = {name for group in names[:stages] for name in group}
+        for name, parameter in self.backbone.named_parameters():
+            parameter.requires_grad_(name not in frozen)
+        self._frozen = tuple(
+            module
+            for module in self.backbone.modules()
+            if (own := tuple(module.parameters(recurse=False))) and not any(p.requires_grad for p in own)
+        )
+
+    def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's own signature
+        """Switch to training; frozen normalisation stays as it is."""
+        super().train(mode)
+        for module in self._frozen:
+            module.eval()
+        return self
 
     def forward(self, images: Float[Tensor, "image 1 height width"]) -> Float[Tensor, "image finding"]:
         """Return logits of films in [0, 1], dense tissue bright.

@@ -1,5 +1,6 @@
 """timm's networks: how they are made, and what hilum uses of them."""
 
+import importlib
 from collections.abc import Mapping
 from typing import cast
 
@@ -10,7 +11,7 @@ from hilum.errors import HilumError
 from hilum.models._torchvision import import_timm
 from hilum.models.backbone import Backbone
 
-__all__ = ["TimmNetwork", "create_network", "download_weights", "resample_positions"]
+__all__ = ["TimmNetwork", "create_network", "download_weights", "resample_positions", "stage_names"]
 
 
 class TimmNetwork(nn.Module):
@@ -27,6 +28,10 @@ class TimmNetwork(nn.Module):
     num_prefix_tokens: int
     patch_embed: "PatchEmbedding"
     pretrained_cfg: Mapping[str, str | tuple[str, ...]]
+
+    def group_matcher(self, *, coarse: bool) -> Mapping[str, object]:
+        """Return how timm groups parameters into stages."""
+        raise NotImplementedError
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Return the features before pooling."""
@@ -78,3 +83,13 @@ def resample_positions(embedding: Tensor, network: TimmNetwork) -> Tensor:
         embedding.float(), new_size=network.patch_embed.grid_size, num_prefix_tokens=network.num_prefix_tokens
     )
     return cast("Tensor", resampled)
+
+
+def stage_names(network: TimmNetwork) -> list[list[str]]:
+    """Return the names of the parameters of the stem and of every stage, in order, as timm groups them."""
+    manipulate = importlib.import_module("timm.models._manipulate")
+    matcher = network.group_matcher(coarse=True)
+    grouped: Mapping[object, list[str]] = manipulate.group_with_matcher(
+        network.named_parameters(), matcher, return_values=False
+    )
+    return list(grouped.values())

@@ -257,4 +257,5 @@ def _plate(grid: Grid, centre: tuple[float, float], half: float, thick: float, a
     x, y = grid.x - centre[0], grid.y - centre[1]
     along, across = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
     profile = np.exp(-(((across + 0.02 * along * along) / thick) ** 2))
-    return 0.7 * profile * smooth_step(half - np.abs(along), 2.4)
+    share: Field = 0.7 * profile * smooth_step(half - np.abs(along), 2.4)
+    return share

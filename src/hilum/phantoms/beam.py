@@ -123,7 +123,8 @@ def develop(exposure: Field, display: Display, grid: Grid, lungs: Field) -> UInt
     bright = float(np.quantile(thin, 0.97))
     level = (density - dark) * np.float32((0.95 - display.black) / max(bright - dark, 1e-3)) + np.float32(display.black)
     steps = np.clip(level * np.float32(_STEPS / _TOP), 0, _STEPS).astype(np.int16)
-    return _curve(display.gamma)[steps]
+    grey: UInt8[np.ndarray, "height width"] = _curve(display.gamma)[steps]
+    return grey
 
 
 _STEPS, _TOP = 8191, 1.25

@@ -1,7 +1,7 @@
 """The chest as layers along the beam: what the signs of disease are worked into."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -35,8 +35,8 @@ class Chest:
         free: Share of the lung's path that is air without lung.
         texture: Finest structure of the lung, in cm of water.
         gas: Air outside the lungs, in cm.
-        added: Water on top of all that, in cm.
         bone: Compact bone, in cm.
+        lines: Thin strands of tissue within the lung, in cm of water.
     """
 
     anatomy: Anatomy
@@ -52,12 +52,8 @@ class Chest:
     free: Field
     texture: Field
     gas: Field
-    added: Field
     bone: Field
-    lines: Field = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.lines = np.zeros_like(self.body)
+    lines: Field
 
     def water(self) -> Field:
         """Water-equivalent path of soft tissue, in cm."""
@@ -66,7 +62,9 @@ class Chest:
         blood = np.minimum((self.vessels + self.texture) * alive, self.lung)
         density = self.anatomy.lungs.density * (1 - self.free)
         air = (self.lung * (1 - share) - blood) * (1 - density)
-        return np.maximum(self.body - air - self.gas + self.added + self.lines * np.minimum(self.lung, 1), 0)
+        tissue = self.body - air - self.gas + self.lines * np.minimum(self.lung, 1)
+        water: Field = np.maximum(tissue, 0)
+        return water
 
     def fill(self, share: Field) -> None:
         """Fill a share of the lung's path; what was filled before stays so."""
@@ -121,8 +119,8 @@ def build_chest(anatomy: Anatomy, grid: Grid) -> Chest:
         free=np.zeros_like(cage),
         texture=np.maximum(texture * np.float32(lungs.interstitium), 0) * inside,
         gas=_gas(anatomy, grid),
-        added=np.zeros_like(cage),
         bone=bones(anatomy, grid),
+        lines=np.zeros_like(cage),
     )
 
 
@@ -140,13 +138,15 @@ def _outline(anatomy: Anatomy, grid: Grid) -> tuple[Field, Float[np.ndarray, "he
 
 def _cage(anatomy: Anatomy, grid: Grid, outer: Field, rise: Float[np.ndarray, "height 1"]) -> Field:
     share = np.minimum(np.abs(grid.x) / outer, 1)
-    return 2 * np.float32(anatomy.cage.half_depth) * rise * np.sqrt(1 - share * share * np.sqrt(share))
+    chord: Field = 2 * np.float32(anatomy.cage.half_depth) * rise * np.sqrt(1 - share * share * np.sqrt(share))
+    return chord
 
 
 def _apex(anatomy: Anatomy, grid: Grid, outer: Field) -> Field:
     """Height of the lung's upper end: highest midway between midline and wall, in cm."""
     offset = np.abs(grid.x) - 0.58 * outer
-    return np.float32(anatomy.cage.apex_y) + 0.16 * offset * offset
+    height: Field = np.float32(anatomy.cage.apex_y) + 0.16 * offset * offset
+    return height
 
 
 def _below_dome(anatomy: Anatomy, grid: Grid, outer: Field) -> Field:
@@ -155,7 +155,8 @@ def _below_dome(anatomy: Anatomy, grid: Grid, outer: Field) -> Field:
     lateral = np.clip((share - 0.42) / 0.58, 0, None)
     medial = np.clip((0.42 - share) / 0.42, 0, None)
     top = np.where(grid.x < 0, cage.domes_y[0], cage.domes_y[1]).astype(np.float32)
-    return grid.y - top - np.float32(cage.dome_rise) * (lateral**2.2) - 0.30 * np.float32(cage.dome_rise) * medial**2
+    depth: Field = grid.y - top - np.float32(cage.dome_rise) * (lateral**2.2 + 0.30 * medial**2)
+    return depth
 
 
 def _heart(anatomy: Anatomy, grid: Grid) -> Field:
@@ -188,7 +189,8 @@ def _mediastinum(anatomy: Anatomy, grid: Grid, cage: Field) -> Field:
     trunk = ellipsoid(grid, (m * 0.62 + heart.shift, -0.4), (1.5, 1.7, 3.0))
     aorta = ellipsoid(grid, (m * 0.3 + heart.shift, 4.0), (heart.knob + 0.5, 9.0, 3.0))
     vessels = np.maximum(np.maximum(knob, trunk), aorta)
-    return np.minimum(soft_maximum(stripe, vessels, 0.5), np.maximum(cage, stripe))
+    middle: Field = np.minimum(soft_maximum(stripe, vessels, 0.5), np.maximum(cage, stripe))
+    return middle
 
 
 def _body(anatomy: Anatomy, grid: Grid, outer: Field) -> Field:
@@ -201,7 +203,7 @@ def _body(anatomy: Anatomy, grid: Grid, outer: Field) -> Field:
     neckline = np.sqrt(np.clip((y - slope) / 11.0, 0, 1))
     depth = 2 * cage.half_depth + wall.depth
     trunk = depth * neckline * np.sqrt(1 - share**3)
-    total = soft_maximum(trunk, capsule(grid, (0, -9), (0, -40), 4.9 + 0.25 * wall.fat), 1.0)
+    total: Field = soft_maximum(trunk, capsule(grid, (0, -9), (0, -40), 4.9 + 0.25 * wall.fat), 1.0)
     top = cage.apex_y
     for side in (-1, 1):
         shoulder = cage.half_width * side * 1.28
@@ -211,7 +213,7 @@ def _body(anatomy: Anatomy, grid: Grid, outer: Field) -> Field:
         if wall.breast:
             at = (side * cage.half_width * 0.58, 5.2)
             soft = ellipsoid(grid, at, (wall.breast, wall.breast * 0.95, wall.breast_depth / 2))
-            total = total + soft
+            total += soft
     return total
 
 
@@ -224,5 +226,5 @@ def _gas(anatomy: Anatomy, grid: Grid) -> Field:
     radius = anatomy.wall.stomach
     if radius:
         at = (0.42 * anatomy.cage.half_width, anatomy.cage.domes_y[1] + radius * 0.62 + 1.1)
-        total = total + ellipsoid(grid, at, (radius * 1.45, radius * 0.62, radius))
+        total += ellipsoid(grid, at, (radius * 1.45, radius * 0.62, radius))
     return total

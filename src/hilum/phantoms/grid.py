@@ -178,7 +178,8 @@ class Grid:
         at = np.clip((np.arange(self.size_px) + 0.5) / (self.size_px // COARSE_PX) - 0.5, 0, COARSE_PX - 1)
         first = np.minimum(at.astype(np.int64), COARSE_PX - 2)
         t = (at - first).astype(np.float32)[:, None]
-        return (1 - t) * coarse[first] + t * coarse[first + 1]
+        fine: Field = (1 - t) * coarse[first] + t * coarse[first + 1]
+        return fine
 
 
 def _slope(curve: Float[np.ndarray, "tube point"]) -> Float[np.ndarray, "tube point"]:

@@ -34,7 +34,8 @@ def unit_radius(grid: Grid, centre: tuple[float, float], axes: tuple[float, floa
 def ellipsoid(grid: Grid, centre: tuple[float, float], axes: tuple[float, float, float], angle: float = 0.0) -> Field:
     """Chord in cm through an ellipsoid with half axes across, down and along the beam."""
     inside = np.maximum(1 - unit_radius(grid, centre, axes[:2], angle), 0)
-    return 2 * axes[2] * np.sqrt(inside)
+    chord: Field = np.float32(2 * axes[2]) * np.sqrt(inside)
+    return chord
 
 
 def capsule(grid: Grid, start: tuple[float, float], end: tuple[float, float], radius: float) -> Field:

@@ -18,10 +18,11 @@ FIRST_RIB_Y = -0.93
 def bones(anatomy: Anatomy, grid: Grid) -> Field:
     """Thickness of all bones in cm of compact bone."""
     tubes = [part for side in (-1, 1) for part in _long_bones(anatomy, grid, side)]
-    total = _spine(anatomy, grid) + grid.tubes(*tubes)
+    total: Field = _spine(anatomy, grid) + grid.tubes(*tubes)
     for side in (-1, 1):
         total += _shoulder(anatomy, grid, side)
-    return total * np.float32(anatomy.skeleton.mineral)
+    total *= np.float32(anatomy.skeleton.mineral)
+    return total
 
 
 def _long_bones(anatomy: Anatomy, grid: Grid, side: int) -> list[Tubes]:

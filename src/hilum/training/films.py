@@ -32,7 +32,7 @@ class Films:
     def prevalence(self) -> Float32[np.ndarray, " finding"]:
         """Share of the known labels that are present; 0 where nothing is known."""
         known = np.maximum((~np.isnan(self.targets)).sum(axis=0), 1)
-        return ((self.targets == 1).sum(axis=0) / known).astype(np.float32)
+        return np.asarray((self.targets == 1).sum(axis=0) / known, dtype=np.float32)
 
 
 def select_films(manifest: Manifest, store: PixelStore, recipe: Recipe) -> tuple[Films, Films]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -105,7 +106,7 @@ def _start_at_prevalence(model: FilmModel, prevalence: Tensor) -> None:
     last = model.head[-1]
     if isinstance(last, nn.Linear):
         with torch.no_grad():
-            last.bias.copy_(prevalence.clamp(0.001, 0.999).logit())
+            cast("Tensor", last.bias).copy_(prevalence.clamp(0.001, 0.999).logit())
 
 
 def _device(name: str) -> torch.device:
