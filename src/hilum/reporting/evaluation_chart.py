@@ -1,0 +1,256 @@
+"""The charts of a report, as inline SVG."""
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from xml.etree.ElementTree import Element
+
+from hilum.records import Evaluation, FindingEvaluation, Interval, RankMetric
+from hilum.reporting.drawing import (
+    Panel,
+    Point,
+    add_dot,
+    add_line,
+    add_path,
+    add_text,
+    new_picture,
+    picture_text,
+)
+from hilum.reporting.history import HistoryPicture
+from hilum.reporting.wording import DASH, fixed, interval, rank_reason, title_of
+
+__all__ = ["calibration_charts", "forest_chart", "history_chart", "pr_charts", "roc_charts", "round_limit"]
+
+_ROW = 25.0
+_SIDE = 168.0
+_HEAD = 26.0
+_FOOT = 20.0
+_DIAGONAL = ((0.0, 0.0), (1.0, 1.0))
+
+
+def forest_chart(evaluation: Evaluation) -> str:
+    """Return AUROC with intervals, best finding first, the mean last; undefined ones say why."""
+    ranked = sorted(evaluation.findings.items(), key=_best_first)
+    mean = evaluation.macro.get("auroc")
+    height = _HEAD + _ROW * (len(ranked) + (mean is not None)) + 34
+    panel = Panel(190, _HEAD, 300, height - _HEAD - 26, across=(_forest_start(evaluation), 1.0))
+    picture = new_picture(660, height, "AUROC with 95 % intervals per finding")
+    _forest_axis(picture, panel)
+    for number, (name, finding) in enumerate(ranked):
+        metric = finding.auroc
+        reason = metric.reason or rank_reason(metric.n_positive, metric.n_negative)
+        words = (title_of(name), f"{metric.n_positive:,}", reason)
+        _forest_row(picture, panel, _HEAD + _ROW * (number + 0.5), metric, words)
+    if mean is not None:
+        y = _HEAD + _ROW * (len(ranked) + 0.5) + 6
+        add_line(picture, (0, y - _ROW / 2 - 2), (660, y - _ROW / 2 - 2), "rule")
+        words = (f"Mean of {mean.n_findings}", "", "undefined for every finding")
+        _forest_row(picture, panel, y, mean, words, weight=" strong")
+    return picture_text(picture)
+
+
+def roc_charts(evaluation: Evaluation) -> list[str]:
+    """Return one ROC curve per finding, with chance and the threshold."""
+
+    def draw(picture: Element, panel: Panel, finding: FindingEvaluation) -> None:
+        point = finding.operating_point
+        _guide(picture, panel, *_DIAGONAL)
+        add_path(picture, panel.points(finding.roc.x, finding.roc.y), "curve")
+        _threshold_dot(picture, panel, 1 - point.specificity.value, point.sensitivity.value)
+
+    return _multiples(evaluation, "ROC curve", lambda finding: finding.auroc, draw)
+
+
+def pr_charts(evaluation: Evaluation) -> list[str]:
+    """Return one precision-recall curve per finding, with prevalence (what chance gives) and the threshold."""
+
+    def draw(picture: Element, panel: Panel, finding: FindingEvaluation) -> None:
+        if math.isfinite(finding.prevalence):
+            _guide(picture, panel, (0.0, finding.prevalence), (1.0, finding.prevalence))
+        add_path(picture, _steps(panel.points(finding.pr.x, finding.pr.y)), "curve")
+        _threshold_dot(picture, panel, finding.table.recall, finding.table.precision)
+
+    return _multiples(evaluation, "Precision-recall curve", lambda finding: finding.auprc, draw)
+
+
+def calibration_charts(evaluation: Evaluation) -> list[str]:
+    """Return one reliability curve per finding; each panel ends at its own round number, said at the corner."""
+    charts = []
+    for name, finding in evaluation.findings.items():
+        curve = finding.reliability
+        limit = round_limit(max((*curve.x, *curve.y), default=1.0))
+        picture, panel = _square(f"Reliability curve of {title_of(name)}", limit)
+        add_text(picture, (0, 14), title_of(name), "strong")
+        points = panel.points(curve.x, curve.y)
+        if points:
+            _guide(picture, panel, (0.0, 0.0), (limit, limit))
+            add_path(picture, points, "curve thin")
+            for place in points:
+                add_dot(picture, place, 2.4, "dot")
+            errors = f"ECE {fixed(finding.ece)} · Brier {fixed(finding.brier)}"
+            add_text(picture, (_SIDE, panel.bottom + 15), errors, "quiet small end")
+            add_text(picture, (0, panel.bottom + 15), "0", "quiet small")
+            add_text(picture, (panel.left + 4, panel.top + 13), f"{limit:g}", "quiet small")
+        else:
+            _say_undefined(picture, panel, "no film has a known label and a probability")
+        charts.append(picture_text(picture))
+    return charts
+
+
+def history_chart(history: HistoryPicture) -> str:
+    """Return values over epochs, one line per curve, each named at its end."""
+    curves = [curve for curve in history.curves if curve.defined]
+    pairs = [pair for curve in curves for pair in curve.defined]
+    low, high = min(y for _, y in pairs), max(y for _, y in pairs)
+    margin = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
+    last = max(x for x, _ in pairs)
+    panel = Panel(46, _HEAD, 214, 138, across=(1, max(last, 2)), up=(low - margin, high + margin))
+    picture = new_picture(340, _HEAD + 138 + 34, f"{history.title} per epoch")
+    add_text(picture, (0, 14), history.title, "strong")
+    _history_axis(picture, panel, (low, high), last)
+    ends = _spread([panel.y(curve.defined[-1][1]) for curve in curves], 15)
+    for curve, end in zip(curves, ends, strict=True):
+        quietly = " second" if curve.second else ""
+        add_path(picture, [(panel.x(x), panel.y(y)) for x, y in curve.defined], f"curve{quietly}")
+        x, y = curve.marked or curve.defined[-1]
+        add_dot(picture, (panel.x(x), panel.y(y)), 3, f"dot{quietly}")
+        add_text(picture, (panel.right + 8, end + 4), curve.name, "small")
+    return picture_text(picture)
+
+
+def round_limit(largest: float) -> float:
+    """Return the smallest of 0.01, 0.02, 0.05, 0.1 ... 1 that is at least ``largest``; 1 where that is undefined."""
+    limits = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+    return next((limit for limit in limits if largest <= limit), 1.0)
+
+
+def _best_first(item: tuple[str, FindingEvaluation]) -> tuple[bool, float]:
+    value = item[1].auroc.value
+    return math.isnan(value), -value
+
+
+def _forest_start(evaluation: Evaluation) -> float:
+    """Return 0.5, or less where an interval reaches below."""
+    ends = [end for finding in evaluation.findings.values() for end in (finding.auroc.low, finding.auroc.value)]
+    lowest = min((end for end in ends if math.isfinite(end)), default=0.5)
+    return max(0.0, math.floor(10 * min(lowest, 0.5)) / 10)
+
+
+def _forest_axis(picture: Element, panel: Panel) -> None:
+    for words, x, style in (("Finding", 0.0, ""), ("films with it", 176.0, " end"), ("AUROC (95 %)", 660.0, " end")):
+        add_text(picture, (x, 14), words, f"quiet small{style}")
+    tenths = range(round(10 * panel.across[0]), 11)
+    for tenth in tenths:
+        x = panel.x(tenth / 10)
+        add_line(picture, (x, panel.top), (x, panel.bottom), "grid")
+        add_text(picture, (x, panel.bottom + 17), f"{tenth / 10:.1f}", "quiet small middle")
+    chance = panel.x(0.5)
+    add_line(picture, (chance, panel.top), (chance, panel.bottom), "guide")
+    add_text(picture, (chance, 14), "chance", "quiet small middle")
+
+
+def _forest_row(
+    picture: Element, panel: Panel, y: float, metric: Interval, words: tuple[str, str, str], *, weight: str = ""
+) -> None:
+    name, count, reason = words
+    add_text(picture, (0, y + 4), name, f"name{weight}")
+    add_text(picture, (176, y + 4), count, "quiet end")
+    if not math.isfinite(metric.value):
+        add_text(picture, (660, y + 4), f"{DASH} {reason}", "quiet end")
+        return
+    if math.isfinite(metric.low) and math.isfinite(metric.high):
+        add_line(picture, (panel.x(metric.low), y), (panel.x(metric.high), y), f"whisker{weight}")
+    add_dot(picture, (panel.x(metric.value), y), 4 if not weight else 5, "dot")
+    add_text(picture, (568, y + 4), fixed(metric.value), f"end{weight}")
+    add_text(picture, (660, y + 4), interval(metric), "quiet end")
+
+
+def _multiples(
+    evaluation: Evaluation,
+    what: str,
+    metric_of: Callable[[FindingEvaluation], RankMetric],
+    draw: Callable[[Element, Panel, FindingEvaluation], None],
+) -> list[str]:
+    charts = []
+    for name, finding in evaluation.findings.items():
+        metric = metric_of(finding)
+        picture, panel = _square(f"{what} of {title_of(name)}", 1.0)
+        add_text(picture, (0, 14), title_of(name), "strong")
+        if math.isfinite(metric.value):
+            add_text(picture, (_SIDE, 14), fixed(metric.value, 2), "quiet end")
+            for x, words, style in ((0.0, "0", ""), (_SIDE, "1", " end")):
+                add_text(picture, (x, panel.bottom + 15), words, f"quiet small{style}")
+            draw(picture, panel, finding)
+        else:
+            _say_undefined(picture, panel, metric.reason or rank_reason(metric.n_positive, metric.n_negative))
+        charts.append(picture_text(picture))
+    return charts
+
+
+def _square(label: str, limit: float) -> tuple[Element, Panel]:
+    picture = new_picture(_SIDE, _HEAD + _SIDE + _FOOT, label)
+    panel = Panel(0.5, _HEAD, _SIDE - 1, _SIDE - 1, across=(0.0, limit), up=(0.0, limit))
+    for half in (0.25, 0.5, 0.75):
+        place = limit * half
+        add_line(picture, (panel.x(place), panel.top), (panel.x(place), panel.bottom), "grid")
+        add_line(picture, (panel.left, panel.y(place)), (panel.right, panel.y(place)), "grid")
+    corners = ((panel.left, panel.top), (panel.right, panel.top), (panel.right, panel.bottom))
+    for start, end in pairwise((*corners, (panel.left, panel.bottom), corners[0])):
+        add_line(picture, start, end, "frame")
+    return picture, panel
+
+
+def _say_undefined(picture: Element, panel: Panel, reason: str) -> None:
+    middle = panel.left + panel.width / 2
+    add_text(picture, (middle, panel.top + panel.height / 2 - 4), DASH, "quiet middle")
+    for number, line in enumerate(_wrapped(reason, 26)):
+        add_text(picture, (middle, panel.top + panel.height / 2 + 14 + 15 * number), line, "quiet small middle")
+
+
+def _wrapped(words: str, width: int) -> list[str]:
+    lines = [""]
+    for word in words.split():
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}".strip()
+    return lines
+
+
+def _guide(picture: Element, panel: Panel, start: Point, end: Point) -> None:
+    add_line(picture, (panel.x(start[0]), panel.y(start[1])), (panel.x(end[0]), panel.y(end[1])), "guide")
+
+
+def _threshold_dot(picture: Element, panel: Panel, x: float, y: float) -> None:
+    if math.isfinite(x) and math.isfinite(y):
+        add_dot(picture, (panel.x(x), panel.y(y)), 3.6, "dot ringed")
+
+
+def _steps(points: list[Point]) -> list[Point]:
+    """Return the corners of the stairs whose area is the average precision."""
+    corners = points[:1]
+    for (x, _), (next_x, next_y) in pairwise(points):
+        corners += [(x, next_y), (next_x, next_y)]
+    return corners
+
+
+def _history_axis(picture: Element, panel: Panel, ends: tuple[float, float], last: float) -> None:
+    for value in dict.fromkeys(ends):
+        y = panel.y(value)
+        add_line(picture, (panel.left, y), (panel.right, y), "grid")
+        add_text(picture, (panel.left - 6, y + 4), f"{value:.3g}", "quiet small end")
+    add_line(picture, (panel.left, panel.bottom), (panel.right, panel.bottom), "frame")
+    for epoch in dict.fromkeys((1.0, last)):
+        add_text(picture, (panel.x(epoch), panel.bottom + 16), f"{epoch:g}", "quiet small middle")
+    add_text(picture, (panel.left + panel.width / 2, panel.bottom + 16), "epoch", "quiet small middle")
+
+
+def _spread(heights: Sequence[float], apart: float) -> list[float]:
+    """Move labels down until none touches another; their order is kept."""
+    order = sorted(range(len(heights)), key=lambda index: heights[index])
+    placed: dict[int, float] = {}
+    lowest = -math.inf
+    for index in order:
+        placed[index] = max(heights[index], lowest + apart)
+        lowest = placed[index]
+    return [placed[index] for index in range(len(heights))]

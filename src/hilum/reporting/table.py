@@ -1,0 +1,158 @@
+"""The tables of a report: every cell a text, every dash with the reason why it is one."""
+
+import math
+from dataclasses import dataclass, field
+
+from hilum.findings import NO_FINDING
+from hilum.records import Evaluation, FindingEvaluation, Interval, MacroMetric, OperatingPoint, RankMetric, TableRow
+from hilum.reporting.wording import DASH, fixed, interval, percent, rank_reason, title_of
+
+__all__ = ["Cell", "Row", "Table", "classification_rows", "finding_rows", "operating_reason"]
+
+_NO_INTERVAL = "no interval was computed"
+_BLANK = " "
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: a text, its interval, and the mark of a note below the table."""
+
+    text: str
+    interval: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row; ``summary`` rows stand apart from the findings."""
+
+    name: str
+    cells: tuple[Cell, ...]
+    summary: bool = False
+
+
+@dataclass
+class Table:
+    """Rows and the notes their dashes point to."""
+
+    columns: tuple[str, ...]
+    rows: list[Row] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def add(self, name: str, *cells: Cell) -> None:
+        """Append the row of a finding."""
+        self.rows.append(Row(name, cells))
+
+    def summarise(self, name: str, *cells: Cell) -> None:
+        """Append a row that stands apart."""
+        self.rows.append(Row(name, cells, summary=True))
+
+    def number(self, value: float, reason: str, *, digits: int = 3) -> Cell:
+        """Return a cell for a number; ``reason`` is noted if it is undefined."""
+        return Cell(fixed(value, digits)) if math.isfinite(value) else self._dash(reason)
+
+    def estimate(self, value: Interval, reason: str) -> Cell:
+        """Return a cell for a number with its interval; what is undefined is noted."""
+        if not math.isfinite(value.value):
+            return self._dash(reason)
+        within = interval(value)
+        return Cell(fixed(value.value), within, mark="" if within else self._mark(_NO_INTERVAL))
+
+    def share(self, value: float, reason: str) -> Cell:
+        """Return a cell for a percentage."""
+        return Cell(percent(value)) if math.isfinite(value) else self._dash(reason)
+
+    def _dash(self, reason: str) -> Cell:
+        return Cell(DASH, mark=self._mark(reason))
+
+    def _mark(self, reason: str) -> str:
+        """Return the note's letter; the same reason has the same letter."""
+        number = len(self.notes)
+        letters = chr(ord("a") + number % 26) * (number // 26 + 1)
+        return self.notes.setdefault(reason, letters)
+
+
+def finding_rows(evaluation: Evaluation) -> Table:
+    """Return the table of findings: how many, AUROC, AUPRC, and what happens at the threshold."""
+    columns = ("present", "absent", "prevalence", "AUROC", "AUPRC", "threshold", "sensitivity", "specificity")
+    table = Table(columns)
+    for name, finding in evaluation.findings.items():
+        table.add(title_of(name), *_finding_cells(table, finding))
+    macro, measurable = evaluation.macro, evaluation.measurable
+    _mean_row(table, "Mean", macro.get("auroc"), macro.get("auprc"))
+    _mean_row(table, "Mean, at least 25 positives", measurable.get("auroc"), measurable.get("auprc"))
+    if evaluation.ancestor is not None:
+        _mean_row(table, "Mean, the ancestor’s findings", evaluation.ancestor, None)
+    if evaluation.no_finding is not None:
+        table.summarise(f"{NO_FINDING} (derived)", *_finding_cells(table, evaluation.no_finding))
+    return table
+
+
+def classification_rows(evaluation: Evaluation) -> Table:
+    """Return the ancestor's table: precision, recall, F1 and support per finding, then the four averages."""
+    table = Table(("precision", "recall", "F1", "support"))
+    for name, finding in evaluation.findings.items():
+        table.add(title_of(name), *_classification_cells(table, finding.table, finding.operating_point))
+    for name in ("micro", "macro", "weighted", "samples"):
+        row: TableRow = getattr(evaluation.averages, name)
+        table.summarise(f"{name} average", *_classification_cells(table, row, None))
+    if evaluation.no_finding is not None:
+        nothing = evaluation.no_finding
+        cells = _classification_cells(table, nothing.table, nothing.operating_point)
+        table.summarise(f"{NO_FINDING} (derived)", *cells)
+    return table
+
+
+def operating_reason(point: OperatingPoint, *, n_relevant: int, absent: str) -> str:
+    """Say why a rate at the threshold is undefined."""
+    if not math.isfinite(point.threshold):
+        return "no threshold could be chosen"
+    return absent if n_relevant == 0 else "not computed"
+
+
+def _finding_cells(table: Table, finding: FindingEvaluation) -> tuple[Cell, ...]:
+    point, auroc = finding.operating_point, finding.auroc
+    no_sensitivity = operating_reason(point, n_relevant=auroc.n_positive, absent="no film has it")
+    no_specificity = operating_reason(point, n_relevant=auroc.n_negative, absent="every film has it")
+    return (
+        Cell(f"{auroc.n_positive:,}"),
+        Cell(f"{auroc.n_negative:,}"),
+        table.share(finding.prevalence, "no film has a known label"),
+        table.estimate(auroc, _why(auroc)),
+        table.estimate(finding.auprc, _why(finding.auprc)),
+        table.number(point.threshold, "no threshold could be chosen"),
+        table.estimate(point.sensitivity, no_sensitivity),
+        table.estimate(point.specificity, no_specificity),
+    )
+
+
+def _mean_row(table: Table, name: str, auroc: MacroMetric | None, auprc: MacroMetric | None) -> None:
+    counted = next((metric.n_findings for metric in (auroc, auprc) if metric), 0)
+    means = [
+        Cell(_BLANK) if metric is None else table.estimate(metric, "undefined for every finding")
+        for metric in (auroc, auprc)
+    ]
+    blank = Cell(_BLANK)
+    label = f"{name} · {counted} finding{'' if counted == 1 else 's'}"
+    table.summarise(label, blank, blank, blank, *means, blank, blank, blank)
+
+
+def _classification_cells(table: Table, row: TableRow, point: OperatingPoint | None) -> tuple[Cell, ...]:
+    if point is None:
+        no_precision = no_recall = no_f1 = "undefined for every finding"
+    else:
+        n_called = point.true_positive + point.false_positive
+        n_present = point.true_positive + point.false_negative
+        no_precision = operating_reason(point, n_relevant=n_called, absent="no film was called")
+        no_recall = operating_reason(point, n_relevant=n_present, absent="no film has it")
+        no_f1 = no_precision if n_called == 0 else no_recall
+    return (
+        table.number(row.precision, no_precision),
+        table.number(row.recall, no_recall),
+        table.number(row.f1, no_f1),
+        Cell(f"{row.support:,}"),
+    )
+
+
+def _why(metric: RankMetric) -> str:
+    return metric.reason or rank_reason(metric.n_positive, metric.n_negative)

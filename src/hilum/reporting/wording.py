@@ -1,0 +1,137 @@
+"""How a report says a number: the same digits everywhere, and never NaN."""
+
+import math
+
+from hilum.records import Evaluation, FindingEvaluation, Interval
+
+__all__ = ["DASH", "MEASURABLE", "fixed", "headline", "interval", "percent", "rank_reason", "share_of", "title_of"]
+
+DASH = "–"
+"""Stands for every undefined number; its reason stands beside it."""
+
+MEASURABLE = 25
+"""Positives from which on a finding is spoken of in the headline."""
+
+_PLURALS = {
+    "Atelectasis": "atelectases",
+    "Cardiomegaly": "enlarged hearts",
+    "Consolidation": "consolidations",
+    "Effusion": "effusions",
+    "Hernia": "hernias",
+    "Infiltration": "infiltrations",
+    "Mass": "masses",
+    "Nodule": "nodules",
+    "Pneumothorax": "pneumothoraces",
+}
+
+
+def title_of(finding: str) -> str:
+    """Return a finding's name as it is shown to people: ``Pleural Thickening``."""
+    return finding.replace("_", " ")
+
+
+def fixed(value: float, digits: int = 3) -> str:
+    """Return ``0.812``; a dash where the value is undefined.
+
+    Example:
+        >>> fixed(0.8125, 2), fixed(float("nan"))
+        ('0.81', '–')
+    """
+    return f"{value:.{digits}f}" if math.isfinite(value) else DASH
+
+
+def percent(share: float) -> str:
+    """Return a share as ``12.3 %``, with more digits below 1 %; a dash where it is undefined."""
+    if not math.isfinite(share):
+        return DASH
+    return f"{100 * share:.{2 if 0 < share < 0.01 else 1}f} %"
+
+
+def interval(value: Interval, digits: int = 3) -> str:
+    """Return ``(0.790–0.834)``; empty if there is no interval."""
+    if not (math.isfinite(value.low) and math.isfinite(value.high)):
+        return ""
+    return f"({fixed(value.low, digits)}–{fixed(value.high, digits)})"
+
+
+def rank_reason(n_positive: int, n_negative: int) -> str:
+    """Say why a rank metric is undefined."""
+    if n_positive == 0:
+        return "no film has it"
+    return "every film has it" if n_negative == 0 else "not computed"
+
+
+def share_of(share: float, what: str) -> str:
+    """Say a share in words a listener can repeat.
+
+    Args:
+        share: In [0, 1].
+        what: What the share is of, in the plural.
+
+    Example:
+        >>> share_of(0.81, "effusions"), share_of(0.964, "effusions"), share_of(1.0, "effusions")
+        ('8 of 10 effusions', '96 of 100 effusions', 'all effusions')
+    """
+    if share in (0.0, 1.0):
+        return f"all {what}" if share else f"none of the {what}"
+    if 0.1 <= share <= 0.9:
+        return f"{math.floor(10 * share + 0.5)} of 10 {what}"
+    if 0.01 <= share <= 0.99:
+        return f"{math.floor(100 * share + 0.5)} of 100 {what}"
+    return f"more than 99 of 100 {what}" if share > 0.5 else f"fewer than 1 of 100 {what}"
+
+
+def headline(evaluation: Evaluation) -> str:
+    """Return the one sentence a head of department can repeat.
+
+    It speaks of effusions if there are enough of them, else of the finding with most positives; that the films were
+    never used in training is said only where a bundle was checked for it.
+    """
+    start = f"On {_films(evaluation)}"
+    mean = evaluation.macro.get("auroc")
+    rates = _rates(evaluation)
+    if mean is None or not math.isfinite(mean.value):
+        return f"{start} {rates}; no AUROC is defined." if rates else f"{start} nothing could be measured."
+    figure = f"{fixed(mean.value, 2)} {interval(mean, 2)}".strip()
+    over = f"over {mean.n_findings} finding{'' if mean.n_findings == 1 else 's'}"
+    if rates:
+        return f"{start} {rates}; mean AUROC {figure} {over}."
+    return f"{start} the mean AUROC is {figure} {over}."
+
+
+def _films(evaluation: Evaluation) -> str:
+    pedigree = evaluation.pedigree
+    made_up = "made-up " if evaluation.phantom else ""
+    patients = f" of {pedigree.n_patients:,} patients" if pedigree.n_patients else ""
+    if evaluation.leaked:
+        trained = ", some of them used in training,"
+    else:
+        trained = " never used in training" if pedigree.bundle_digest else ""
+    return f"{pedigree.n_images:,} {made_up}films{patients}{trained}"
+
+
+def _rates(evaluation: Evaluation) -> str:
+    name = _spoken_finding(evaluation.findings)
+    if not name:
+        return ""
+    point = evaluation.findings[name].operating_point
+    plural = _PLURALS.get(name, f"films with {title_of(name)}")
+    found = share_of(point.sensitivity.value, plural)
+    called = share_of(1 - point.specificity.value, "other films")
+    at = "" if point.chosen_on == "validation" else f" (threshold: {point.chosen_on})"
+    return f"it finds {found} and wrongly calls {called}{at}"
+
+
+def _spoken_finding(findings: dict[str, FindingEvaluation]) -> str:
+    """The finding the headline speaks of; empty if none has both rates."""
+
+    def weight(name: str) -> tuple[bool, int]:
+        n_positive = findings[name].auroc.n_positive
+        return name == "Effusion" and n_positive >= MEASURABLE, n_positive
+
+    defined = [
+        name
+        for name, finding in findings.items()
+        if math.isfinite(finding.operating_point.sensitivity.value + finding.operating_point.specificity.value)
+    ]
+    return max(defined, key=weight, default="")
