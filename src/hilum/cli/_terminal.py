@@ -1,0 +1,126 @@
+"""What a person sees: lines, tables, progress with time left.
+
+Answers go to stdout; progress and errors go to stderr, so that a pipe gets answers only.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+__all__ = ["clock", "complain", "count", "follow", "progress", "say", "spark", "table", "wrote"]
+
+OnProgress = Callable[[int, int], None]
+
+_WIDTH_WITHOUT_TERMINAL = 160
+_SECONDS_BETWEEN_LINES = 10.0
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def say(text: str = "", *, style: str = "") -> None:
+    """Print one line of an answer, indented by a blank."""
+    _console().print(f" {text}" if text else "", style=style or None)
+
+
+def complain(text: str) -> None:
+    """Print a sentence to stderr."""
+    _console(stderr=True).print(f" {text}")
+
+
+def wrote(*paths: Path) -> None:
+    """Name the files just written, one a line."""
+    for path in paths:
+        say(f"wrote {path}")
+
+
+def follow(*commands: str) -> None:
+    """Name the commands that make sense next."""
+    say(f"next: {'   ·   '.join(commands)}", style="bold")
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Return ``1 film``, ``12,340 films``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def clock(seconds: float) -> str:
+    """Return ``0:21``, ``12:05`` or ``1:02:03``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def spark(values: Sequence[float]) -> str:
+    """Draw a line of values in one row of characters; undefined ones are blank, nothing for no values."""
+    known = [value for value in values if value == value]
+    if not known:
+        return ""
+    low, span = min(known), (max(known) - min(known)) or 1.0
+    top = len(_BLOCKS) - 1
+    return "".join(_BLOCKS[round((value - low) / span * top)] if value == value else " " for value in values)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, words: Sequence[str] = ()) -> None:
+    """Print rows under a header; the first column and those named in ``words`` are set left, numbers right."""
+    grid = Table(box=None, padding=(0, 2, 0, 1), pad_edge=False, header_style="bold")
+    for place, name in enumerate(header):
+        wide = place == len(header) - 1 and name in words
+        grid.add_column(name, justify="left" if place == 0 or name in words else "right", no_wrap=not wide)
+    for row in rows:
+        grid.add_row(*row)
+    _console().print(grid)
+
+
+@contextmanager
+def progress(label: str) -> Iterator[OnProgress]:
+    """Give ``on_progress(done, total)`` that shows how far it is and the time left.
+
+    A bar on a terminal; elsewhere a line every ten seconds and one at the end.
+    """
+    console = _console(stderr=True)
+    if console.is_terminal:
+        with Progress(
+            TextColumn(" {task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("time left"),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            console=console,
+        ) as bar:
+            task = bar.add_task(label, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+    else:
+        lines = _Lines(label)
+        yield lines.update
+        lines.finish()
+
+
+class _Lines:
+    """Progress as plain lines, for logs."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._done = self._total = 0
+        self._started = self._printed = time.monotonic()
+
+    def update(self, done: int, total: int) -> None:
+        self._done, self._total = done, total
+        now = time.monotonic()
+        if 0 < done < total and now - self._printed >= _SECONDS_BETWEEN_LINES:
+            self._printed = now
+            left = (now - self._started) / done * (total - done)
+            complain(f"{self._label}  {done:,}/{total:,}  time left {clock(left)}")
+
+    def finish(self) -> None:
+        complain(f"{self._label}  {self._done:,}/{self._total:,}  {clock(time.monotonic() - self._started)}")
+
+
+def _console(*, stderr: bool = False) -> Console:
+    console = Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = _WIDTH_WITHOUT_TERMINAL
+    return console

@@ -1,0 +1,79 @@
+"""Training as a person sees it: one bar per epoch while it runs, one line per epoch when it is done."""
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from hilum.cli._terminal import clock, complain, count, progress, spark
+
+__all__ = ["TrainingView", "watch_training"]
+
+
+class TrainingView:
+    """Listens to training's events and prints them to stderr."""
+
+    def __init__(self) -> None:
+        self._aurocs: list[float] = []
+        self._best, self._best_epoch = math.nan, 0
+        self._bar = progress("", transient=True)
+        self._update = self._bar.__enter__()
+        self._started = time.monotonic()
+        self._films_before = 0
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._bar.__exit__(None, None, None)
+
+    def on_event(self, kind: str, values: Mapping[str, object]) -> None:
+        """Show one event."""
+        if kind == "start":
+            complain(
+                f"training on {count(_whole(values['n_train']), 'film')}, "
+                f"validating on {count(_whole(values['n_validation']), 'film')}"
+                + (f"; {count(_whole(values['n_absent']), 'film')} could not be read" if values["n_absent"] else "")
+            )
+        elif kind == "resume":
+            complain(f"going on after epoch {values['epoch']}/{values['epochs']}")
+        elif kind == "step":
+            self._step(values)
+        elif kind == "epoch":
+            self._epoch(values)
+        elif kind == "end":
+            complain(f"{values['reason']}; kept epoch {values['best_epoch']}")
+
+    def _step(self, values: Mapping[str, object]) -> None:
+        epoch, epochs = _whole(values["epoch"]), _whole(values["epochs"])
+        done, total = _whole(values["done"]), _whole(values["total"])
+        label = f"epoch {epoch}/{epochs}  {_real(values['images_per_second']):.0f} films/s"
+        self._update((epoch - 1) * total + done, epochs * total, label)
+
+    def _epoch(self, values: Mapping[str, object]) -> None:
+        auroc = _real(values["validation_auroc"])
+        self._aurocs.append(auroc)
+        if values["best"]:
+            self._best, self._best_epoch = auroc, _whole(values["epoch"])
+        left = (_whole(values["epochs"]) - _whole(values["epoch"])) * _real(values["seconds"])
+        complain(
+            f"epoch {values['epoch']}/{values['epochs']}  loss {_real(values['train_loss']):.3f}  "
+            f"validation AUROC {auroc:.3f} {spark(self._aurocs)}  best {self._best:.3f} (epoch {self._best_epoch})  "
+            f"{_real(values['images_per_second']):.0f} films/s  time left {clock(left)}"
+        )
+
+
+@contextmanager
+def watch_training() -> Iterator[TrainingView]:
+    """Give a view that is taken down at the end, whatever happened."""
+    view = TrainingView()
+    try:
+        yield view
+    finally:
+        view.close()
+
+
+def _whole(value: object) -> int:
+    return int(str(value))
+
+
+def _real(value: object) -> float:
+    return math.nan if value is None else float(str(value))

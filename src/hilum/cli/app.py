@@ -1,0 +1,101 @@
+"""All verbs under one roof: errors as sentences, exit codes 0 done, 1 failed, 2 wrong usage."""
+
+import os
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from hilum import __version__
+from hilum.cli._terminal import complain, say
+from hilum.cli.data_describe import describe
+from hilum.cli.data_import import import_csv, import_nih
+from hilum.cli.data_phantom import phantom
+from hilum.cli.data_prepare import prepare
+from hilum.cli.data_split import split
+from hilum.cli.demo import demo
+from hilum.cli.evaluate import evaluate
+from hilum.cli.explain import explain
+from hilum.cli.predict import predict
+from hilum.cli.report import report
+from hilum.cli.runs import list_all, show, sync, ui
+from hilum.cli.train import train
+from hilum.errors import HilumError
+
+__all__ = ["app", "main"]
+
+
+def _group(sentence: str) -> typer.Typer:
+    return typer.Typer(
+        help=sentence,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+
+app = _group("Chest films into answers one can trust. Not a medical device.")
+_data = _group("Labels and films: import, split, prepare, describe, phantoms.")
+_import = _group("Labels and films of a data set into one manifest.")
+_runs = _group("What was trained so far.")
+
+_import.command("nih")(import_nih)
+_import.command("csv")(import_csv)
+_data.add_typer(_import, name="import")
+_data.command("split")(split)
+_data.command("prepare")(prepare)
+_data.command("describe")(describe)
+_data.command("phantom")(phantom)
+_runs.command("list")(list_all)
+_runs.command("show")(show)
+_runs.command("ui")(ui)
+_runs.command("sync")(sync)
+app.add_typer(_data, name="data")
+app.command("train")(train)
+app.command("evaluate")(evaluate)
+app.command("predict")(predict)
+app.command("explain")(explain)
+app.command("report")(report)
+app.add_typer(_runs, name="runs")
+app.command("demo")(demo)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line.
+
+    Args:
+        arguments: The words after ``hilum``; those of the process by default.
+
+    Returns:
+        0 done, 1 failed (the reason is on stderr), 2 wrong usage, 130 stopped by Ctrl-C. An error that
+        hilum did not foresee keeps its traceback.
+    """
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="hilum")
+    except HilumError as error:
+        complain(str(error))
+        return 1
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        say(f"hilum {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _settings(
+    threads: Annotated[int, typer.Option(min=0, help="Threads for computing; 0 takes what the machine has.")] = 0,
+    version: Annotated[  # noqa: ARG001 - the callback prints it
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    if threads:
+        # Read by the numerical libraries when they load, which no verb has done yet.
+        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ[name] = str(threads)

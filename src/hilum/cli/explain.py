@@ -1,0 +1,68 @@
+"""``hilum explain``: where on the film a finding was seen."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hilum.cli._terminal import complain, count, progress, say, wrote
+from hilum.errors import ImageRefusedError
+
+if TYPE_CHECKING:
+    from hilum.inference import Predictor
+    from hilum.records import Image
+
+__all__ = ["explain"]
+
+
+def explain(
+    films: Annotated[list[Path], typer.Argument(help="Films or folders.")],
+    bundle: Annotated[Path, typer.Option(help="The bundle that answers.")],
+    out: Annotated[Path, typer.Option(help="The folder for the pictures: <film>_<finding>.png.")],
+    finding: Annotated[
+        list[str] | None, typer.Option(help="A finding to explain, called or not; by default every called one.")
+    ] = None,
+    method: Annotated[str, typer.Option(help="How: grad_cam.")] = "grad_cam",
+) -> None:
+    """Write a heat map over the film for every finding that is called present. Not a medical device."""
+    from hilum.findings import get_finding
+    from hilum.imaging import read_image
+    from hilum.inference import Predictor, collect_files
+    from hilum.models import load_bundle
+
+    wanted = [get_finding(name).name for name in finding or ()]
+    files = collect_files(films)
+    predictor = Predictor(load_bundle(bundle))
+    pictures: list[Path] = []
+    n_refused = 0
+    with progress(f"explaining {count(len(files), 'film')}") as on_progress:
+        for number, file in enumerate(files):
+            try:
+                pictures += _explain_film(predictor, read_image(file), file, wanted, method, out)
+            except ImageRefusedError as refusal:
+                n_refused += 1
+                complain(f"{file.name}   not answered: {refusal.code}. {refusal}")
+            on_progress(number + 1, len(files))
+    wrote(*pictures)
+    if not pictures:
+        say("no picture: nothing was called present. --finding NAME explains a finding that was not called.")
+    if n_refused == len(files):
+        raise typer.Exit(1)
+
+
+def _explain_film(
+    predictor: "Predictor", image: "Image", file: Path, wanted: list[str], method: str, out: Path
+) -> list[Path]:
+    from hilum.explain import explain_image, overlay
+    from hilum.imaging import encode_png
+    from hilum.runs import write_bytes
+
+    answers = predictor.predict_image(image, path=file).findings
+    names = wanted or [name for name, answer in answers.items() if answer.call == "present"]
+    pictures = []
+    for name in names:
+        explanation = explain_image(predictor, image, name, method=method)
+        picture = out / f"{file.stem}_{name}.png"
+        write_bytes(picture, encode_png(overlay(image, explanation)))
+        pictures.append(picture)
+    return pictures
