@@ -19,7 +19,13 @@ EVALUATION_SCHEMA = 1
 
 
 class RankMetric(Interval):
-    """AUROC or AUPRC of one finding; NaN with a ``reason`` where it is undefined."""
+    """AUROC or AUPRC of one finding; NaN with a ``reason`` where it is undefined.
+
+    Attributes:
+        n_positive: Films with the finding.
+        n_negative: Films without it.
+        reason: Why the value is NaN; empty otherwise.
+    """
 
     n_positive: int
     n_negative: int
@@ -27,7 +33,11 @@ class RankMetric(Interval):
 
 
 class MacroMetric(Interval):
-    """A mean over findings; ``findings`` says which ones went in (those that are defined)."""
+    """A mean over findings.
+
+    Attributes:
+        findings: Which ones went in: those that are defined.
+    """
 
     findings: tuple[str, ...]
 
@@ -41,6 +51,12 @@ class TableRow(Record):
     """One row of the classification table, scikit-learn's definitions.
 
     Undefined precision, recall or F1 (nothing called, nothing present) is NaN, and is left out of averages.
+
+    Attributes:
+        precision: Share of the calls that are right.
+        recall: Share of the films with the finding that are called.
+        f1: Harmonic mean of the two.
+        support: Films with the finding.
     """
 
     precision: Number
@@ -50,7 +66,14 @@ class TableRow(Record):
 
 
 class Averages(Record):
-    """The four averages of the classification table."""
+    """The four averages of the classification table.
+
+    Attributes:
+        micro: Over all pairs of film and finding.
+        macro: Mean over findings.
+        weighted: Mean over findings, each with its support.
+        samples: Mean over films.
+    """
 
     micro: TableRow
     macro: TableRow
@@ -66,6 +89,10 @@ class OperatingPoint(Record):
         chosen_on: Where the threshold comes from (``validation``, ``fixed 0.5`` ...); never the test split.
         sensitivity: With its 95 % interval.
         specificity: With its 95 % interval.
+        true_positive: Films with the finding that are called.
+        false_positive: Films without it that are called.
+        true_negative: Films without it that are not called.
+        false_negative: Films with it that are not called.
     """
 
     threshold: Number
@@ -79,7 +106,12 @@ class OperatingPoint(Record):
 
 
 class Curve(Record):
-    """Points of a curve from left to right (ROC: false / true positive rate; PR: recall / precision)."""
+    """Points of a curve from left to right.
+
+    Attributes:
+        x: ROC: false positive rate; precision-recall: recall; reliability: mean probability.
+        y: ROC: true positive rate; precision-recall: precision; reliability: observed share.
+    """
 
     x: tuple[float, ...]
     y: tuple[float, ...]
@@ -153,6 +185,7 @@ class Evaluation(Record):
     """One study: findings, means, averages, warnings, pedigree. Written as ``evaluation.json``.
 
     Attributes:
+        schema_version: ``EVALUATION_SCHEMA``; another one is another form.
         title: What was evaluated, in a few words.
         pedigree: Where the numbers come from.
         findings: Per finding, in the model's order.

@@ -34,6 +34,7 @@ class Prediction(Record):
     """The answers for one film, or the reason why there are none.
 
     Attributes:
+        schema_version: ``PREDICTION_SCHEMA``; another one is another form.
         image_id: File name without its folder.
         path: Path as the caller gave it.
         status: ``answered`` or ``refused``.
