@@ -401,7 +401,7 @@ def _meanings(kind: type) -> dict[str, str]:
         text = inspect.cleandoc(base.__dict__.get("__doc__") or "")
         _, _, block = text.partition("Attributes:\n")
         block = block.partition("\n\n")[0]
-        for name, meaning in re.findall(r"^ {4}(\w+): (.+(?:\n {8,}.+)*)", block, flags=re.MULTILINE):
+        for name, meaning in re.findall(r"^ {4}([a-z]\w*): (.+(?:\n {8,}.+)*)", block, flags=re.MULTILINE):
             found[name] = _prose(meaning)
     return found
 

@@ -1,5 +1,7 @@
 """How good a model is, with intervals and the pedigree of every number."""
 
+from pydantic import Field
+
 from hilum.records.base import Interval, Number, Record
 
 __all__ = [
@@ -210,6 +212,6 @@ class Evaluation(Record):
     no_finding: FindingEvaluation | None = None
     ancestor: MacroMetric | None = None
     warnings: tuple[str, ...] = ()
-    counts: dict[str, int] = {}
+    counts: dict[str, int] = Field(default_factory=dict)
     phantom: bool = False
     leaked: bool = False
