@@ -15,7 +15,7 @@ from hilum.evaluation.caution import count_films
 from hilum.evaluation.label_file import is_nih
 from hilum.evaluation.origin import Origin
 from hilum.evaluation.study import evaluate_arrays
-from hilum.metrics import apply_platt
+from hilum.inference import calibrate
 from hilum.records import BundleSpec, Evaluation
 from hilum.runs import write_text
 
@@ -103,7 +103,7 @@ def evaluate_bundle(
             f"the pixel store holds none of the {len(rows)} films of the split {split}: prepare this manifest"
         )
     logits = predictor.logits_from_store(store, in_store[there], on_progress=on_progress)
-    probabilities = _calibrate(spec, logits)
+    probabilities = calibrate(spec, logits)
     evaluation = evaluate_arrays(
         probabilities,
         _targets(manifest, spec, rows[there]),
@@ -157,11 +157,6 @@ def _check_overlap(
         f"{len(shared)} of {len(hashes)} patients were in this bundle's training set{listed}. A score on them says "
         "nothing. Split anew (`hilum data split`), or --allow-overlap to get a report marked as leaked."
     )
-
-
-def _calibrate(spec: BundleSpec, logits: Float64[np.ndarray, "image finding"]) -> Float64[np.ndarray, "image finding"]:
-    columns = zip(logits.T, spec.findings.values(), strict=True)
-    return np.column_stack([apply_platt(column, rule.slope, rule.intercept) for column, rule in columns])
 
 
 def _targets(

@@ -4,13 +4,14 @@ from hilum.imaging.dicom_file import write_dicom
 from hilum.imaging.film import IMAGE_ENDINGS, read_image, read_square
 from hilum.imaging.picture_file import encode_png, write_png
 from hilum.imaging.refusal import REFUSALS
-from hilum.imaging.square import ResizeRule, resize_square
+from hilum.imaging.square import ResizeRule, place_in_square, resize_square
 
 __all__ = [
     "IMAGE_ENDINGS",
     "REFUSALS",
     "ResizeRule",
     "encode_png",
+    "place_in_square",
     "read_image",
     "read_square",
     "resize_square",

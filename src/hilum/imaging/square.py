@@ -8,7 +8,7 @@ from PIL import Image as Pillow
 
 from hilum.errors import InvalidValueError
 
-__all__ = ["ResizeRule", "resize_square"]
+__all__ = ["ResizeRule", "place_in_square", "resize_square"]
 
 ResizeRule = Literal["pad", "stretch"]
 
@@ -32,19 +32,24 @@ def resize_square(
     """
     if size_px < 1 or pixels.ndim != 2 or pixels.size == 0:
         raise InvalidValueError(f"expected a film (height, width) and size_px >= 1, got {pixels.shape} and {size_px}")
-    if rule not in {"pad", "stretch"}:
-        raise InvalidValueError(f"rule must be pad or stretch, got {rule!r}")
-    height, width = (size_px, size_px) if rule == "stretch" else padded_shape(pixels.shape, size_px)
+    top, left, height, width = place_in_square(pixels.shape, size_px, rule=rule)
     film = Pillow.fromarray(np.ascontiguousarray(pixels, dtype=np.float32))
     resized = np.asarray(film.resize((width, height), Pillow.Resampling.BILINEAR))
     square = np.zeros((size_px, size_px), dtype=np.uint8)
-    top, left = (size_px - height) // 2, (size_px - width) // 2
     square[top : top + height, left : left + width] = np.rint(resized.clip(0, 1) * 255)
     return square
 
 
-def padded_shape(shape: tuple[int, ...], size_px: int) -> tuple[int, int]:
-    """Return height and width of a film of ``shape`` within a padded square."""
+def place_in_square(shape: tuple[int, ...], size_px: int, *, rule: ResizeRule = "pad") -> tuple[int, int, int, int]:
+    """Return ``(top, left, height, width)`` of a film of ``shape`` within its square.
+
+    Raises:
+        InvalidValueError: An unknown rule.
+    """
+    if rule not in {"pad", "stretch"}:
+        raise InvalidValueError(f"rule must be pad or stretch, got {rule!r}")
+    if rule == "stretch":
+        return 0, 0, size_px, size_px
     longest = max(shape)
     height, width = (max(1, round(side * size_px / longest)) for side in shape)
-    return height, width
+    return (size_px - height) // 2, (size_px - width) // 2, height, width

@@ -11,7 +11,7 @@ from jaxtyping import Float64, Int64, UInt8
 from hilum.data import PixelStore
 from hilum.errors import DataError, ImageRefusedError
 from hilum.imaging import read_image, resize_square
-from hilum.metrics import apply_platt
+from hilum.inference.calibration import calibrate
 from hilum.models import Bundle
 from hilum.records import Call, FindingAnswer, FindingRule, Image, Prediction
 
@@ -95,14 +95,6 @@ class Predictor:
                 on_progress(min(start + batch_size, len(rows)), len(rows))
         return logits
 
-    def probabilities(self, logits: Float64[np.ndarray, "image finding"]) -> Float64[np.ndarray, "image finding"]:
-        """Return calibrated probabilities of logits, by the rules that validation gave."""
-        rules = self.bundle.spec.findings.values()
-        columns = [
-            apply_platt(column, rule.slope, rule.intercept) for column, rule in zip(logits.T, rules, strict=True)
-        ]
-        return np.stack(columns, axis=1)
-
     def _predict_batch(self, paths: Sequence[Path]) -> list[Prediction]:
         outcomes = [_read(path) for path in paths]
         images = [outcome for outcome in outcomes if isinstance(outcome, Image)]
@@ -122,7 +114,7 @@ class Predictor:
         return np.asarray(logits.float().cpu().numpy(), dtype=np.float64)
 
     def _answered(self, path: Path, image: Image, logits: Float64[np.ndarray, " finding"]) -> Prediction:
-        probabilities = self.probabilities(logits[None])[0]
+        probabilities = calibrate(self.bundle.spec, logits[None])[0]
         answers = {
             name: _answer(float(logit), float(probability), rule)
             for (name, rule), logit, probability in zip(

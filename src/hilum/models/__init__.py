@@ -2,7 +2,7 @@
 
 from hilum.models.backbone import BACKBONES, Backbone, get_backbone
 from hilum.models.bundle import Bundle, digest_of, load_bundle, write_bundle
-from hilum.models.film_model import FilmModel, build_model
+from hilum.models.film_model import FilmModel, build_model, evaluation_mode
 from hilum.models.head import HEADS, get_head
 from hilum.models.section import ModelSection
 from hilum.models.start_weights import StartReport, load_start_weights
@@ -17,6 +17,7 @@ __all__ = [
     "StartReport",
     "build_model",
     "digest_of",
+    "evaluation_mode",
     "get_backbone",
     "get_head",
     "load_bundle",

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from hilum.config import build
 from hilum.errors import BundleError, HilumError, InvalidValueError, StorageError
-from hilum.models.film_model import FilmModel, build_model
+from hilum.models.film_model import FilmModel, build_model, evaluation_mode
 from hilum.models.section import ModelSection
 from hilum.records import BUNDLE_SCHEMA, BundleSpec
 from hilum.runs import file_digest, write_bytes
@@ -232,12 +232,8 @@ def _check_golden(bundle: Bundle) -> None:
 def _scores(bundle: Bundle, pixels: UInt8[np.ndarray, "image size size"]) -> Float[np.ndarray, "image finding"]:
     """Run the model in evaluation mode on its own device and leave every part in the mode it was in."""
     model = bundle.model
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    with torch.inference_mode():
+    with evaluation_mode(model), torch.inference_mode():
         scores: Tensor = model(bundle.to_input(pixels).to(model.mean.device)).float().sigmoid().cpu()
-    for module, training in modes:
-        module.training = training
     return scores.numpy()
 
 

@@ -1,6 +1,7 @@
 """A film in, one logit per finding out, with everything between pixels and backbone inside the model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Self, cast
 
 import torch
@@ -13,7 +14,7 @@ from hilum.models.head import get_head
 from hilum.models.network import TimmNetwork, create_network, stage_names
 from hilum.models.section import ModelSection
 
-__all__ = ["FilmModel", "build_model"]
+__all__ = ["FilmModel", "build_model", "evaluation_mode"]
 
 
 class FilmModel(nn.Module):
@@ -151,6 +152,18 @@ def build_model(
     model = kind(network, head, mean=mean, std=std)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack it
     return model
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Keep a model in evaluation mode for a while; every part of it is in its own mode again afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def _per_channel(values: Sequence[float], channels: int) -> tuple[float, ...]:
