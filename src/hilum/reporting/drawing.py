@@ -1,6 +1,6 @@
 """The few shapes a chart is made of, as inline SVG: sharp in print, in the page's own type and colours.
 
-Colours, line widths and type sizes are the style sheet's (``resources/templates/page.html``); here are places and words.
+Colours, line widths and type sizes are the style sheet's (``resources/templates/page.css``); here are places and words.
 Texts are escaped by the XML writer. One unit is one CSS pixel.
 """
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from xml.etree.ElementTree import Element
 
@@ -17,35 +18,58 @@ from hilum.reporting.drawing import (
     picture_text,
 )
 from hilum.reporting.history import HistoryPicture
-from hilum.reporting.wording import DASH, fixed, interval, rank_reason, title_of
+from hilum.reporting.wording import DASH, fixed, interval, title_of, why
 
 __all__ = ["calibration_charts", "forest_chart", "history_chart", "pr_charts", "roc_charts", "round_limit"]
 
-_ROW = 25.0
 _SIDE = 168.0
 _HEAD = 26.0
 _FOOT = 20.0
 _DIAGONAL = ((0.0, 0.0), (1.0, 1.0))
 
 
-def forest_chart(evaluation: Evaluation) -> str:
-    """Return AUROC with intervals, best finding first, the mean last; undefined ones say why."""
+@dataclass(frozen=True)
+class _Forest:
+    """Where things stand in a row of the forest: text and whisker from the row's top, the rest from the left."""
+
+    width: float
+    row: float
+    text: float
+    whisker: float
+    panel: tuple[float, float]
+    count_end: float
+    value_end: float
+    reason_width: int
+
+
+_WIDE = _Forest(660, 25, 16.5, 12.5, (190, 300), 176, 568, 70)
+_NARROW = _Forest(340, 42, 16, 30, (10, 320), 190, 246, 62)
+
+
+def forest_chart(evaluation: Evaluation, *, narrow: bool = False) -> str:
+    """Return AUROC with intervals, best finding first, the mean last; undefined ones say why.
+
+    Args:
+        evaluation: The study.
+        narrow: Whether for a phone: the interval then stands below its finding.
+    """
+    form = _NARROW if narrow else _WIDE
     ranked = sorted(evaluation.findings.items(), key=_best_first)
     mean = evaluation.macro.get("auroc")
-    height = _HEAD + _ROW * (len(ranked) + (mean is not None)) + 34
-    panel = Panel(190, _HEAD, 300, height - _HEAD - 26, across=(_forest_start(evaluation), 1.0))
-    picture = new_picture(660, height, "AUROC with 95 % intervals per finding")
-    _forest_axis(picture, panel)
+    height = _HEAD + form.row * (len(ranked) + (mean is not None)) + 34
+    left, width = form.panel
+    panel = Panel(left, _HEAD, width, height - _HEAD - 26, across=(_forest_start(evaluation), 1.0))
+    picture = new_picture(form.width, height, "AUROC with 95 % intervals per finding")
+    _forest_axis(picture, panel, form)
     for number, (name, finding) in enumerate(ranked):
         metric = finding.auroc
-        reason = metric.reason or rank_reason(metric.n_positive, metric.n_negative)
-        words = (title_of(name), f"{metric.n_positive:,}", reason)
-        _forest_row(picture, panel, _HEAD + _ROW * (number + 0.5), metric, words)
+        words = (title_of(name), f"{metric.n_positive:,}", why(metric))
+        _forest_row(picture, panel, form, _HEAD + form.row * number, metric, words)
     if mean is not None:
-        y = _HEAD + _ROW * (len(ranked) + 0.5) + 6
-        add_line(picture, (0, y - _ROW / 2 - 2), (660, y - _ROW / 2 - 2), "rule")
+        top = _HEAD + form.row * len(ranked) + 6
+        add_line(picture, (0, top - 2), (form.width, top - 2), "rule")
         words = (f"Mean of {mean.n_findings}", "", "undefined for every finding")
-        _forest_row(picture, panel, y, mean, words, weight=" strong")
+        _forest_row(picture, panel, form, top, mean, words, weight=" strong")
     return picture_text(picture)
 
 
@@ -136,8 +160,9 @@ def _forest_start(evaluation: Evaluation) -> float:
     return max(0.0, math.floor(10 * min(lowest, 0.5)) / 10)
 
 
-def _forest_axis(picture: Element, panel: Panel) -> None:
-    for words, x, style in (("Finding", 0.0, ""), ("films with it", 176.0, " end"), ("AUROC (95 %)", 660.0, " end")):
+def _forest_axis(picture: Element, panel: Panel, form: _Forest) -> None:
+    heads = (("Finding", 0.0, ""), ("films with it", form.count_end, " end"), ("AUROC (95 %)", form.width, " end"))
+    for words, x, style in heads:
         add_text(picture, (x, 14), words, f"quiet small{style}")
     tenths = range(round(10 * panel.across[0]), 11)
     for tenth in tenths:
@@ -146,23 +171,31 @@ def _forest_axis(picture: Element, panel: Panel) -> None:
         add_text(picture, (x, panel.bottom + 17), f"{tenth / 10:.1f}", "quiet small middle")
     chance = panel.x(0.5)
     add_line(picture, (chance, panel.top), (chance, panel.bottom), "guide")
-    add_text(picture, (chance, 14), "chance", "quiet small middle")
 
 
 def _forest_row(
-    picture: Element, panel: Panel, y: float, metric: Interval, words: tuple[str, str, str], *, weight: str = ""
+    picture: Element,
+    panel: Panel,
+    form: _Forest,
+    top: float,
+    metric: Interval,
+    words: tuple[str, str, str],
+    *,
+    weight: str = "",
 ) -> None:
     name, count, reason = words
-    add_text(picture, (0, y + 4), name, f"name{weight}")
-    add_text(picture, (176, y + 4), count, "quiet end")
+    text, y = top + form.text, top + form.whisker
+    add_text(picture, (0, text), name, f"name{weight}")
+    add_text(picture, (form.count_end, text), count, "quiet end")
     if not math.isfinite(metric.value):
-        add_text(picture, (660, y + 4), f"{DASH} {reason}", "quiet end")
+        for line, part in enumerate(_wrapped(f"{DASH} {reason}", form.reason_width)[:2]):
+            add_text(picture, (form.width, text + 13 * line), part, "quiet small end")
         return
     if math.isfinite(metric.low) and math.isfinite(metric.high):
         add_line(picture, (panel.x(metric.low), y), (panel.x(metric.high), y), f"whisker{weight}")
     add_dot(picture, (panel.x(metric.value), y), 4 if not weight else 5, "dot")
-    add_text(picture, (568, y + 4), fixed(metric.value), f"end{weight}")
-    add_text(picture, (660, y + 4), interval(metric), "quiet end")
+    add_text(picture, (form.value_end, text), fixed(metric.value), f"end{weight}")
+    add_text(picture, (form.width, text), interval(metric), "quiet end")
 
 
 def _multiples(
@@ -182,7 +215,7 @@ def _multiples(
                 add_text(picture, (x, panel.bottom + 15), words, f"quiet small{style}")
             draw(picture, panel, finding)
         else:
-            _say_undefined(picture, panel, metric.reason or rank_reason(metric.n_positive, metric.n_negative))
+            _say_undefined(picture, panel, why(metric))
         charts.append(picture_text(picture))
     return charts
 

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, field
 
 from hilum.findings import NO_FINDING
-from hilum.records import Evaluation, FindingEvaluation, Interval, MacroMetric, OperatingPoint, RankMetric, TableRow
-from hilum.reporting.wording import DASH, fixed, interval, percent, rank_reason, title_of
+from hilum.records import Evaluation, FindingEvaluation, Interval, MacroMetric, OperatingPoint, TableRow
+from hilum.reporting.wording import DASH, fixed, interval, percent, title_of, why
 
 __all__ = ["Cell", "Row", "Table", "classification_rows", "finding_rows", "operating_reason"]
 
@@ -118,8 +118,8 @@ def _finding_cells(table: Table, finding: FindingEvaluation) -> tuple[Cell, ...]
         Cell(f"{auroc.n_positive:,}"),
         Cell(f"{auroc.n_negative:,}"),
         table.share(finding.prevalence, "no film has a known label"),
-        table.estimate(auroc, _why(auroc)),
-        table.estimate(finding.auprc, _why(finding.auprc)),
+        table.estimate(auroc, why(auroc)),
+        table.estimate(finding.auprc, why(finding.auprc)),
         table.number(point.threshold, "no threshold could be chosen"),
         table.estimate(point.sensitivity, no_sensitivity),
         table.estimate(point.specificity, no_specificity),
@@ -152,7 +152,3 @@ def _classification_cells(table: Table, row: TableRow, point: OperatingPoint | N
         table.number(row.f1, no_f1),
         Cell(f"{row.support:,}"),
     )
-
-
-def _why(metric: RankMetric) -> str:
-    return metric.reason or rank_reason(metric.n_positive, metric.n_negative)

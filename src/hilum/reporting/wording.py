@@ -2,9 +2,9 @@
 
 import math
 
-from hilum.records import Evaluation, FindingEvaluation, Interval
+from hilum.records import Evaluation, FindingEvaluation, Interval, RankMetric
 
-__all__ = ["DASH", "MEASURABLE", "fixed", "headline", "interval", "percent", "rank_reason", "share_of", "title_of"]
+__all__ = ["DASH", "MEASURABLE", "fixed", "headline", "interval", "percent", "rank_reason", "share_of", "title_of", "why"]
 
 DASH = "–"
 """Stands for every undefined number; its reason stands beside it."""
@@ -59,6 +59,11 @@ def rank_reason(n_positive: int, n_negative: int) -> str:
     if n_positive == 0:
         return "no film has it"
     return "every film has it" if n_negative == 0 else "not computed"
+
+
+def why(metric: RankMetric) -> str:
+    """Say why a rank metric is undefined, as the record does; meaningless where it is defined."""
+    return metric.reason.removeprefix("undefined: ") or rank_reason(metric.n_positive, metric.n_negative)
 
 
 def share_of(share: float, what: str) -> str:
