@@ -71,8 +71,8 @@ def _on_film(
     top, left, height, width = place
     rows = _interpolation(shape[0], top, height, size_px, relevance.shape[0])
     columns = _interpolation(shape[1], left, width, size_px, relevance.shape[1])
-    heat: Float32[np.ndarray, "height width"] = rows @ relevance @ columns.T
-    return heat.clip(0, 1)
+    heat: Float32[np.ndarray, "height width"] = np.clip(rows @ relevance @ columns.T, 0, 1)
+    return heat
 
 
 def _interpolation(n_film: int, start: int, length: int, size_px: int, n_map: int) -> Float32[np.ndarray, "film map"]:
