@@ -4,21 +4,28 @@ Answers go to stdout; progress and errors go to stderr, so that a pipe gets answ
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-__all__ = ["clock", "complain", "count", "follow", "progress", "say", "spark", "table", "wrote"]
-
-OnProgress = Callable[[int, int], None]
+__all__ = ["OnProgress", "clock", "complain", "count", "follow", "progress", "say", "spark", "table", "wrote"]
 
 _WIDTH_WITHOUT_TERMINAL = 160
 _SECONDS_BETWEEN_LINES = 10.0
 _BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+class OnProgress(Protocol):
+    """Is told how far something is; may give it another label on the way."""
+
+    def __call__(self, done: int, total: int, label: str = "", /) -> None:
+        """Show ``done`` of ``total``."""
+        ...
 
 
 def say(text: str = "", *, style: str = "") -> None:
@@ -76,10 +83,14 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, words: Sequen
 
 
 @contextmanager
-def progress(label: str) -> Iterator[OnProgress]:
+def progress(label: str, *, transient: bool = False) -> Iterator[OnProgress]:
     """Give ``on_progress(done, total)`` that shows how far it is and the time left.
 
     A bar on a terminal; elsewhere a line every ten seconds and one at the end.
+
+    Args:
+        label: What is being done.
+        transient: Leave nothing behind: the bar is taken away, the line at the end is not printed.
     """
     console = _console(stderr=True)
     if console.is_terminal:
@@ -90,13 +101,25 @@ def progress(label: str) -> Iterator[OnProgress]:
             TextColumn("time left"),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             console=console,
+            transient=transient,
         ) as bar:
-            task = bar.add_task(label, total=None)
-            yield lambda done, total: bar.update(task, completed=done, total=total)
+            yield _Bar(bar, label)
     else:
         lines = _Lines(label)
-        yield lines.update
-        lines.finish()
+        yield lines
+        if not transient:
+            lines.finish()
+
+
+class _Bar:
+    """Progress as a bar."""
+
+    def __init__(self, bar: Progress, label: str) -> None:
+        self._bar = bar
+        self._task = bar.add_task(label, total=None)
+
+    def __call__(self, done: int, total: int, label: str = "", /) -> None:
+        self._bar.update(self._task, completed=done, total=total, description=label or None)
 
 
 class _Lines:
@@ -107,8 +130,8 @@ class _Lines:
         self._done = self._total = 0
         self._started = self._printed = time.monotonic()
 
-    def update(self, done: int, total: int) -> None:
-        self._done, self._total = done, total
+    def __call__(self, done: int, total: int, label: str = "", /) -> None:
+        self._done, self._total, self._label = done, total, label or self._label
         now = time.monotonic()
         if 0 < done < total and now - self._printed >= _SECONDS_BETWEEN_LINES:
             self._printed = now

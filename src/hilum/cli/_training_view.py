@@ -1,11 +1,10 @@
 """Training as a person sees it: one bar per epoch while it runs, one line per epoch when it is done."""
 
 import math
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from hilum.cli._terminal import clock, complain, count, progress, spark
+from hilum.cli._terminal import OnProgress, clock, complain, count, progress, spark
 
 __all__ = ["TrainingView", "watch_training"]
 
@@ -13,17 +12,10 @@ __all__ = ["TrainingView", "watch_training"]
 class TrainingView:
     """Listens to training's events and prints them to stderr."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_progress: OnProgress) -> None:
         self._aurocs: list[float] = []
         self._best, self._best_epoch = math.nan, 0
-        self._bar = progress("", transient=True)
-        self._update = self._bar.__enter__()
-        self._started = time.monotonic()
-        self._films_before = 0
-
-    def close(self) -> None:
-        """Take the bar away."""
-        self._bar.__exit__(None, None, None)
+        self._on_progress = on_progress
 
     def on_event(self, kind: str, values: Mapping[str, object]) -> None:
         """Show one event."""
@@ -46,7 +38,7 @@ class TrainingView:
         epoch, epochs = _whole(values["epoch"]), _whole(values["epochs"])
         done, total = _whole(values["done"]), _whole(values["total"])
         label = f"epoch {epoch}/{epochs}  {_real(values['images_per_second']):.0f} films/s"
-        self._update((epoch - 1) * total + done, epochs * total, label)
+        self._on_progress((epoch - 1) * total + done, epochs * total, label)
 
     def _epoch(self, values: Mapping[str, object]) -> None:
         auroc = _real(values["validation_auroc"])
@@ -63,12 +55,9 @@ class TrainingView:
 
 @contextmanager
 def watch_training() -> Iterator[TrainingView]:
-    """Give a view that is taken down at the end, whatever happened."""
-    view = TrainingView()
-    try:
-        yield view
-    finally:
-        view.close()
+    """Give a view whose bar is taken down at the end, whatever happened."""
+    with progress("starting", transient=True) as on_progress:
+        yield TrainingView(on_progress)
 
 
 def _whole(value: object) -> int:

@@ -1,6 +1,8 @@
 """All verbs under one roof: errors as sentences, exit codes 0 done, 1 failed, 2 wrong usage."""
 
 import os
+import shlex
+import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -23,6 +25,8 @@ from hilum.cli.train import train
 from hilum.errors import HilumError
 
 __all__ = ["app", "main"]
+
+_STOPPED = 130
 
 
 def _group(sentence: str) -> typer.Typer:
@@ -72,14 +76,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 done, 1 failed (the reason is on stderr), 2 wrong usage, 130 stopped by Ctrl-C. An error that
         hilum did not foresee keeps its traceback.
     """
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        app(args=None if arguments is None else list(arguments), prog_name="hilum")
+        app(args=words, prog_name="hilum", obj=shlex.join(["hilum", *words]))
     except HilumError as error:
         complain(str(error))
         return 1
+    except OSError as error:
+        complain(_about_file(error))
+        return 1
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
+        return _exit_code(end)
     return 0
+
+
+def _about_file(error: OSError) -> str:
+    """Say what the operating system did not allow."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}. Is the path right, and may this user use it?"
+
+
+def _exit_code(end: SystemExit) -> int:
+    if end.code == _STOPPED:
+        complain("stopped")
+    return end.code if isinstance(end.code, int) else int(end.code is not None)
 
 
 def _print_version(wanted: bool) -> None:

@@ -40,10 +40,15 @@ def import_csv(
         list[str] | None,
         typer.Option(metavar="FINDING=COLUMN", help="A column of 1, 0 or nothing (unknown); may be given again."),
     ] = None,
+    view_column: Annotated[str | None, typer.Option(help="The column with PA, AP ...")] = None,
+    sex_column: Annotated[str | None, typer.Option(help="The column with M or F.")] = None,
+    age_column: Annotated[str | None, typer.Option(help="The column with ages, such as 60, 060Y or 018M.")] = None,
+    study_column: Annotated[str | None, typer.Option(help="The column that tells studies apart.")] = None,
 ) -> None:
     """Import your own films: a CSV file with columns you name, and a folder."""
     from hilum.data import read_csv
 
+    optional = {"view": view_column, "sex": sex_column, "age_years": age_column, "study_id": study_column}
     manifest = read_csv(
         file,
         images=images,
@@ -51,6 +56,7 @@ def import_csv(
         patient_column=patient_column,
         label_column=label_column,
         finding_columns=_pairs(finding_columns or []),
+        optional_columns={name: column for name, column in optional.items() if column},
     )
     _finish(manifest, out)
 

@@ -1,11 +1,11 @@
 """``hilum data split``: train, validation and test, always by patient."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from hilum.cli._terminal import count, follow, say, table, wrote
+from hilum.cli._terminal import follow, say, table, wrote
 from hilum.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -21,30 +21,70 @@ def split(
     ] = None,
     official_test: Annotated[Path | None, typer.Option(help="NIH's test_list.")] = None,
     fractions: Annotated[
-        str, typer.Option(metavar="TRAIN,VALIDATION,TEST", help="Shares of the patients, used without lists or folds.")
+        str, typer.Option(metavar="TRAIN,VALIDATION,TEST", help="Shares of the films; no patient is cut in two.")
     ] = "0.7,0.1,0.2",
     folds: Annotated[int | None, typer.Option(min=3, help="Cut the patients into this many folds instead.")] = None,
     fold: Annotated[int, typer.Option(min=0, help="The fold that is the test split.")] = 0,
+    from_: Annotated[
+        Path | None, typer.Option("--from", help="A .split.json written earlier: the same split again.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 0,
 ) -> None:
     """Divide a manifest by patient, and write down how."""
-    from hilum.data import read_manifest, save_split, split_by_patient, split_folds, split_official
+    from hilum.data import read_manifest, save_split
 
+    if bool(official_train_val) != bool(official_test):
+        raise InvalidValueError("the official split needs both lists: --official-train-val and --official-test")
+    if sum(map(bool, (official_train_val, folds, from_))) > 1:
+        raise InvalidValueError("choose one way to split: the official lists, --folds or --from")
     whole = read_manifest(manifest)
     if official_train_val and official_test:
-        parts = split_official(whole, train_validation=official_train_val, test=official_test, seed=seed)
-    elif official_train_val or official_test:
-        raise InvalidValueError("the official split needs both lists: --official-train-val and --official-test")
+        parts = _official(whole, official_train_val, official_test, seed)
     elif folds:
-        parts = split_folds(whole, folds=folds, fold=fold, seed=seed)
+        parts = _folds(whole, folds, fold, seed)
+    elif from_:
+        parts = _from_file(whole, from_)
     else:
-        parts = split_by_patient(whole, fractions=_shares(fractions), seed=seed)
-    parts.save(manifest)
+        parts = _by_patient(whole, _shares(fractions), seed)
+    parts.manifest.save(manifest)
     description = manifest.with_suffix(".split.json")
-    save_split(parts, description)
-    _show(parts)
+    save_split(parts.manifest, description, method=parts.method)
+    _show(parts.manifest)
     wrote(manifest, description)
     follow(f"hilum data prepare {manifest} --size 224 --out {manifest.with_suffix('.store')}")
+
+
+class _Parts(NamedTuple):
+    """A split manifest and how it was split, in words."""
+
+    manifest: "Manifest"
+    method: str
+
+
+def _official(whole: "Manifest", train_validation: Path, test: Path, seed: int) -> _Parts:
+    from hilum.data import split_official
+
+    parts = split_official(whole, train_validation=train_validation, test=test, seed=seed)
+    return _Parts(parts, f"official lists {train_validation.name} and {test.name}, validation cut with seed {seed}")
+
+
+def _folds(whole: "Manifest", folds: int, fold: int, seed: int) -> _Parts:
+    from hilum.data import split_folds
+
+    return _Parts(split_folds(whole, folds=folds, fold=fold, seed=seed), f"fold {fold} of {folds}, seed {seed}")
+
+
+def _from_file(whole: "Manifest", path: Path) -> _Parts:
+    from hilum.data import split_from_file
+
+    return _Parts(split_from_file(whole, path), f"as {path.name} says")
+
+
+def _by_patient(whole: "Manifest", fractions: tuple[float, float, float], seed: int) -> _Parts:
+    from hilum.data import split_by_patient
+
+    method = f"fractions {', '.join(f'{share:g}' for share in fractions)} by patient, seed {seed}"
+    return _Parts(split_by_patient(whole, fractions=fractions, seed=seed), method)
 
 
 def _shares(text: str) -> tuple[float, float, float]:
@@ -62,8 +102,5 @@ def _show(manifest: "Manifest") -> None:
         rows.append((name, f"{len(part):,}", f"{part['patient_id'].nunique():,}"))
     table(("split", "films", "patients"), rows)
     say("0 patients shared")
-    left_out = len(manifest) - int(manifest.table["split"].notna().sum())
-    if left_out:
-        say(f"{count(left_out, 'film')} in no split: they stand in none of the lists and are left out")
     for note in manifest.notes:
         say(note)

@@ -1,19 +1,21 @@
 """``hilum evaluate``: how good a bundle, or a file of predictions, is."""
 
-import shlex
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hilum.cli._terminal import follow, progress, say, wrote
 from hilum.errors import InvalidValueError
 
+if TYPE_CHECKING:
+    from hilum.cli._study import JudgeSettings
+
 __all__ = ["evaluate"]
 
 
 def evaluate(
+    context: typer.Context,
     run: Annotated[Path | None, typer.Option(help="A run folder: its bundle is evaluated, its report written.")] = None,
     bundle: Annotated[Path | None, typer.Option(help="A bundle that lies elsewhere; needs --out.")] = None,
     manifest: Annotated[Path | None, typer.Option(help="The manifest with the films to judge on.")] = None,
@@ -29,46 +31,70 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Seed of the replicates.")] = 0,
 ) -> None:
     """Judge on films never used in training: AUROC and AUPRC with intervals by patient, the table at the thresholds."""
-    command = shlex.join(["hilum", *sys.argv[1:]])
+    command = str(context.obj)
     if predictions:
+        if run or bundle or manifest or store:
+            raise InvalidValueError("--predictions goes with --labels and --out; a bundle is judged without it")
         if not labels or not out:
             raise InvalidValueError(
                 "--predictions needs --labels (NIH's label file or a manifest) and --out (a folder)"
             )
         _evaluate_file(predictions, labels, out, bootstrap=bootstrap, seed=seed, command=command)
         return
-    if not manifest or not store or (not run and not (bundle and out)):
+    if not manifest or not store or bool(run) == bool(bundle):
         raise InvalidValueError(
-            "expected --run (or --bundle and --out) with --manifest and --store, or --predictions with --labels and --out"
+            "expected --run RUN, or --bundle BUNDLE --out DIR, each with --manifest and --store; "
+            "or --predictions with --labels and --out"
         )
-    from hilum.cli._study import judge_bundle, judge_run, show_evaluation
+    from hilum.cli._study import JudgeSettings
+
+    settings = JudgeSettings(split, bootstrap, seed, allow_overlap, command)
+    if run:
+        if out:
+            raise InvalidValueError("--out goes with --bundle; a run keeps its evaluation in its own folder")
+        _evaluate_run(run, manifest, store, settings)
+    elif bundle:
+        if not out:
+            raise InvalidValueError("--bundle needs --out, the folder for evaluation.json and report.html")
+        _evaluate_bundle(bundle, manifest, store, out, settings)
+
+
+def _evaluate_run(folder: Path, manifest: Path, store: Path, settings: "JudgeSettings") -> None:
+    from hilum.cli._study import judge_run, show_evaluation
+    from hilum.data import PixelStore, read_manifest
+    from hilum.runs import Run
+
+    Run.open(folder)
+    films, pixels = read_manifest(manifest), PixelStore(store)
+    with Run.create(folder, resume=True) as run, progress("judging") as on_progress:
+        evaluation = judge_run(run, films, pixels, settings, on_progress=on_progress)
+    show_evaluation(evaluation)
+    wrote(run.evaluation_path, run.evaluation_path.with_name("predictions.csv"), run.report_path)
+    follow(
+        f"hilum predict FILM… --bundle {run.bundle_path}", f"hilum explain FILM… --bundle {run.bundle_path} --out DIR"
+    )
+
+
+def _evaluate_bundle(bundle: Path, manifest: Path, store: Path, out: Path, settings: "JudgeSettings") -> None:
+    from hilum.cli._study import judge_bundle, show_evaluation
     from hilum.data import PixelStore, read_manifest
 
     films, pixels = read_manifest(manifest), PixelStore(store)
-    settings = {"split": split, "bootstrap": bootstrap, "seed": seed, "allow_overlap": allow_overlap}
-    with progress("evaluating") as on_progress:
-        if run:
-            evaluation, page = judge_run(run, films, pixels, command=command, on_progress=on_progress, **settings)
-        else:
-            evaluation, page = judge_bundle(
-                bundle, films, pixels, out, command=command, on_progress=on_progress, **settings
-            )
+    with progress("judging") as on_progress:
+        evaluation = judge_bundle(bundle, films, pixels, out, settings, on_progress=on_progress)
     show_evaluation(evaluation)
-    wrote(page)
-    if run:
-        follow(
-            f"hilum predict FILM… --bundle {run / 'bundle'}", f"hilum explain FILM… --bundle {run / 'bundle'} --out DIR"
-        )
+    wrote(out / "evaluation.json", out / "predictions.csv", out / "report.html")
 
 
 def _evaluate_file(predictions: Path, labels: Path, out: Path, *, bootstrap: int, seed: int, command: str) -> None:
     from hilum.cli._study import show_evaluation
     from hilum.evaluation import evaluate_predictions
-    from hilum.reporting import write_report
+    from hilum.reporting import write_figures, write_report
     from hilum.runs import write_text
 
     evaluation = evaluate_predictions(predictions, labels, bootstrap=bootstrap, seed=seed, command=command)
     write_text(out / "evaluation.json", evaluation.to_json())
+    write_figures(evaluation, out / "figures")
     page = write_report(out / "report.html", evaluation)
     show_evaluation(evaluation)
     for reason, n in evaluation.counts.items():

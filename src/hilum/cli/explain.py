@@ -1,12 +1,13 @@
 """``hilum explain``: where on the film a finding was seen."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hilum.cli._terminal import complain, count, progress, say, wrote
-from hilum.errors import ImageRefusedError
+from hilum.errors import ImageRefusedError, InvalidValueError
 
 if TYPE_CHECKING:
     from hilum.inference import Predictor
@@ -32,7 +33,9 @@ def explain(
 
     wanted = [get_finding(name).name for name in finding or ()]
     files = collect_files(films)
+    _check_names(files)
     predictor = Predictor(load_bundle(bundle))
+    _check_findings(wanted, predictor.findings)
     pictures: list[Path] = []
     n_refused = 0
     with progress(f"explaining {count(len(files), 'film')}") as on_progress:
@@ -44,10 +47,27 @@ def explain(
                 complain(f"{file.name}   not answered: {refusal.code}. {refusal}")
             on_progress(number + 1, len(files))
     wrote(*pictures)
-    if not pictures:
+    if not pictures and n_refused < len(files):
         say("no picture: nothing was called present. --finding NAME explains a finding that was not called.")
     if n_refused == len(files):
         raise typer.Exit(1)
+
+
+def _check_names(files: list[Path]) -> None:
+    """Refuse films whose pictures would overwrite each other."""
+    first: dict[str, Path] = {}
+    for file in files:
+        if first.setdefault(file.stem, file) is not file:
+            raise InvalidValueError(
+                f"{first[file.stem]} and {file} have the same name, so their pictures would, too: "
+                "explain them one by one, with another --out each"
+            )
+
+
+def _check_findings(wanted: list[str], known: Sequence[str]) -> None:
+    for name in wanted:
+        if name not in known:
+            raise InvalidValueError(f"this bundle does not answer for {name}; it answers for {', '.join(known)}")
 
 
 def _explain_film(
@@ -61,7 +81,7 @@ def _explain_film(
     names = wanted or [name for name, answer in answers.items() if answer.call == "present"]
     pictures = []
     for name in names:
-        explanation = explain_image(predictor, image, name, method=method)
+        explanation = explain_image(predictor, image, name, method=method, image_id=file.name)
         picture = out / f"{file.stem}_{name}.png"
         write_bytes(picture, encode_png(overlay(image, explanation)))
         pictures.append(picture)

@@ -1,12 +1,16 @@
 """``hilum report``: one self-contained HTML file about a run or an evaluation."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hilum.cli._terminal import wrote
 from hilum.errors import RunError
+
+if TYPE_CHECKING:
+    from hilum.reporting import GalleryFilm
+    from hilum.runs import Run
 
 __all__ = ["report"]
 
@@ -14,8 +18,11 @@ __all__ = ["report"]
 def report(
     source: Annotated[Path, typer.Argument(help="A run folder that was evaluated, or an evaluation.json.")],
     out: Annotated[Path | None, typer.Option(help="The HTML file; beside the source by default.")] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="The run's manifest: its films are read again, and the gallery is drawn.")
+    ] = None,
 ) -> None:
-    """Write the report anew from what was measured; nothing is computed again, so the gallery is left out."""
+    """Write the report anew from what was measured; without --manifest the gallery of films is left out."""
     from hilum.records import Evaluation
     from hilum.reporting import write_report
     from hilum.runs import Run
@@ -25,11 +32,32 @@ def report(
         if not run.evaluation_path.is_file():
             raise RunError(f"{source} was not evaluated yet: `hilum evaluate --run {source} --manifest … --store …`")
         evaluation = Evaluation.from_json(run.evaluation_path.read_bytes(), source=str(run.evaluation_path))
-        history = [event for event in run.journal.read() if event["kind"] == "epoch"]
-        page = write_report(out or run.report_path, evaluation, history=history, recipe=run.recipe_path.read_text())
+        page = write_report(
+            out or run.report_path,
+            evaluation,
+            history=[event for event in run.journal.read() if event["kind"] == "epoch"],
+            gallery=_gallery(run, manifest) if manifest else (),
+            recipe=run.recipe_path.read_text(),
+        )
     elif source.is_file():
+        if manifest:
+            raise RunError(
+                "--manifest goes with a run folder: an evaluation.json alone does not say which film was what"
+            )
         evaluation = Evaluation.from_json(source.read_bytes(), source=str(source))
         page = write_report(out or source.with_name("report.html"), evaluation)
     else:
         raise RunError(f"there is no {source}: name a run folder or an evaluation.json")
     wrote(page)
+
+
+def _gallery(run: "Run", manifest: Path) -> "list[GalleryFilm]":
+    from hilum.cli._gallery import make_gallery
+    from hilum.data import read_manifest
+    from hilum.evaluation import read_predictions
+    from hilum.inference import Predictor
+    from hilum.models import load_bundle
+
+    answers = read_predictions(run.evaluation_path.with_name("predictions.csv"))
+    predictor = Predictor(load_bundle(run.bundle_path))
+    return make_gallery(predictor, read_manifest(manifest), answers.image_ids, answers.probabilities)
