@@ -50,9 +50,9 @@ def asymmetric_loss(
     missed = torch.sigmoid(-logits).clamp_min(tiny)
     present = -logsigmoid(logits) * missed**gamma_positive
     if margin:
-        shifted = (torch.sigmoid(logits) - margin).clamp_min(0)
-        # Below the margin the loss is 0 for every exponent, 0 included.
-        absent = torch.where(shifted > 0, -torch.log1p(-shifted) * shifted.clamp_min(tiny) ** gamma_negative, 0)
+        # Below 1 even for the smallest margin, so that the logarithm stays finite.
+        shifted = (torch.sigmoid(logits) - margin).clamp(0, 1 - tiny)
+        absent = -torch.log1p(-shifted) * shifted.clamp_min(tiny) ** gamma_negative
     else:
         absent = -logsigmoid(-logits) * torch.sigmoid(logits).clamp_min(tiny) ** gamma_negative
     return mean_over_known(torch.where(target == 1, present, absent), target)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hilum.config import Section, setting
-from hilum.errors import UnknownNameError
+from hilum.errors import InvalidValueError, UnknownNameError
 from hilum.losses.asymmetric import asymmetric_loss
 from hilum.losses.cross_entropy import cross_entropy_loss, weighted_cross_entropy_loss
 from hilum.losses.focal import focal_loss
@@ -18,7 +18,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class LossSection(Section):
-    """Which loss, and its settings; a setting that the loss does not have is ignored.
+    """Which loss, and its settings; a setting of another loss stays at its default.
 
     Attributes:
         name: A name of ``LOSSES``.
@@ -35,9 +35,18 @@ class LossSection(Section):
     margin: float = setting(default=0.05, ge=0, lt=1)
 
     def model_post_init(self, _context: object, /) -> None:
-        """Refuse an unknown name before anything is built."""
+        """Refuse an unknown name, and a setting that would change nothing, before anything is built."""
         get_loss(self.name)
+        for key, owner in _OWNERS.items():
+            if owner != self.name and getattr(self, key) != type(self).model_fields[key].default:
+                raise InvalidValueError(
+                    f"{key}={getattr(self, key):g} is a setting of the loss {owner}, and the loss is {self.name}: "
+                    f"set name to {owner}, or leave {key} out"
+                )
 
+
+_OWNERS = {"gamma": "focal", "gamma_positive": "asymmetric", "gamma_negative": "asymmetric", "margin": "asymmetric"}
+"""The one loss that reads each setting."""
 
 Maker = Callable[[LossSection, Tensor], Loss]
 
