@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hilum.config import Section, build, describe, dump, load, setting
-from hilum.errors import ConfigError
+from hilum.errors import ConfigError, InvalidValueError
 
 
 class Loop(Section):
@@ -109,6 +109,23 @@ def test_mistakes_are_named(text, overrides, message):
 def test_the_source_is_named():
     with pytest.raises(ConfigError, match=r"mine.yaml key nam is unknown. Nearest: name"):
         load(Plan, "nam: x", source="mine.yaml")
+
+
+def test_a_sections_own_check_speaks_for_itself():
+    class Picky(Section):
+        name: str = "Mass"
+
+        def model_post_init(self, _context):
+            if self.name == "Hernia":
+                raise InvalidValueError("Hernia is too rare: take Mass")
+
+    class Outer(Section):
+        inner: Picky = Picky()
+
+    with pytest.raises(ConfigError, match=r"^recipe key inner: Hernia is too rare: take Mass$"):
+        load(Outer, "inner: {name: Hernia}")
+    with pytest.raises(ConfigError, match=r"^own\.yaml: Hernia is too rare: take Mass$"):
+        load(Picky, "name: Hernia", source="own.yaml")
 
 
 def test_a_section_cannot_be_changed():

@@ -62,7 +62,10 @@ def build(kind: type[SectionT], values: Mapping[str, object], *, source: str = "
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         path = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{source} key {path}: {first['msg'].lower()}, got {first.get('input')!r}") from None
+        where = f"{source} key {path}" if path else source
+        if first["type"] == "value_error":  # a room's own check, whose sentence says it all
+            raise ConfigError(f"{where}: {first['ctx']['error']}") from None
+        raise ConfigError(f"{where}: {first['msg'].lower()}, got {first.get('input')!r}") from None
 
 
 def describe(kind: type[Section]) -> Iterator[tuple[str, str, object]]:
