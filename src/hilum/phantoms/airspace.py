@@ -50,7 +50,7 @@ class Consolidation(Sign):
     def draw(cls, rng: np.random.Generator) -> Self:
         """Draw one lobe."""
         lobe: Lobe = "upper" if rng.random() < 0.45 else "lower"
-        return cls(_draw_seed(rng), draw_side(rng), lobe, rng.uniform(0.6, 0.75), rng.uniform(6.0, 9.0))
+        return cls(_draw_seed(rng), draw_side(rng), lobe, rng.uniform(0.6, 0.75), rng.uniform(7.0, 10.0))
 
     def place(self, chest: Chest) -> Mask:
         """Fill the lobe, leave the bronchi open."""
@@ -60,7 +60,8 @@ class Consolidation(Sign):
         slope = (outer[1] - inner[1]) / (outer[0] - inner[0])
         below = grid.y - (inner[1] + slope * (grid.x - inner[0]) + 0.12 * grid.texture(rng, 2.5))
         reach = smooth_step(self.reach + 0.9 * grid.texture(rng, 1.8) - up * below, 3.4)
-        share = chest.half(self.side) * smooth_step(up * below, 0.35) * reach
+        # On the right the minor fissure is seen edge-on; on the left the fissure lies oblique and the edge is soft.
+        share = chest.half(self.side) * smooth_step(up * below, 0.35 if self.side < 0 else 2.4) * reach
         mottled = 1 + 0.10 * grid.texture(rng, 0.9)
         chest.fill(np.float32(self.share) * share * mottled)
         mask: Mask = (share > 0.4) & chest.inside()
@@ -98,7 +99,7 @@ class Pneumonia(Sign):
     def draw(cls, rng: np.random.Generator) -> Self:
         """Draw one cluster, mostly in the lower zones."""
         return cls(
-            _draw_seed(rng), draw_side(rng), rng.uniform(0.35, 0.6), rng.uniform(0.5, 0.85), rng.uniform(0.5, 0.65)
+            _draw_seed(rng), draw_side(rng), rng.uniform(0.35, 0.6), rng.uniform(0.5, 0.85), rng.uniform(0.45, 0.6)
         )
 
     def place(self, chest: Chest) -> Mask:
@@ -109,8 +110,10 @@ class Pneumonia(Sign):
             at = chest.spot(self.side, self.across + rng.uniform(-0.32, 0.32), self.down + rng.uniform(-0.17, 0.14))
             radius = rng.uniform(0.9, 1.8)
             axes = (radius, radius * rng.uniform(0.8, 1.2))
-            total += rng.uniform(0.6, 1.0) * np.exp(-unit_radius(grid, at, axes))
-        fluff = np.tanh(total * (1 + 0.35 * grid.texture(rng, 0.7))) * chest.half(self.side)
+            total += rng.uniform(0.5, 0.9) * np.exp(-unit_radius(grid, at, axes))
+        haze = 0.3 * np.exp(-0.7 * unit_radius(grid, chest.spot(self.side, self.across, self.down), (3.6, 3.6)))
+        grain = np.exp(0.22 * grid.texture(rng, 0.8) + 0.14 * grid.texture(rng, 0.35))
+        fluff = np.tanh((total + haze) * grain) * chest.half(self.side)
         chest.fill(np.float32(self.share) * fluff)
         mask: Mask = (total > 0.25) & chest.inside() & (chest.half(self.side) > 0.5)
         return mask
@@ -197,65 +200,80 @@ class Edema(Sign):
         t = np.linspace(0, 1, chest.grid.points(1.9))[None, :]
         x = start[:, :1] - side * t * rng.uniform(1.3, 1.9, (self.lines, 1))
         y = start[:, 1:] + t * rng.uniform(-0.15, 0.25, (self.lines, 1))
-        return Tubes(x, y, np.full_like(x, 0.09), np.full_like(x, 0.9))
+        return Tubes(x, y, np.full_like(x, 0.08), np.full_like(x, 0.7))
 
 
 @dataclass(frozen=True)
 class Atelectasis(Sign):
-    """Lung that has lost its air: a collapsed upper lobe as a wedge, or plates above a raised dome.
+    """Lung that has lost its air: a collapsed lobe as a wedge or a sail, or plates above a raised dome.
 
     Attributes:
         side: -1 right, 1 left.
-        lobar: Whether a whole lobe is down; else plates.
+        lobe: The lobe that is down; None for plates.
         dome: How far the dome is pulled up, in cm.
         plates: Number of plates.
     """
 
     side: int
-    lobar: bool
+    lobe: Lobe | None
     dome: float
     plates: int
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Self:
         """Draw plates twice as often as a lobe."""
-        return cls(
-            _draw_seed(rng), draw_side(rng), bool(rng.random() < 0.35), rng.uniform(1.8, 2.8), int(rng.integers(2, 4))
-        )
+        kind = rng.random()
+        lobe: Lobe | None = "upper" if kind < 0.2 else "lower" if kind < 0.36 else None
+        return cls(_draw_seed(rng), draw_side(rng), lobe, rng.uniform(1.8, 2.8), int(rng.integers(2, 4)))
 
     def reshape(self, anatomy: Anatomy) -> Anatomy:
         """The dome rises; with a lobe down the mediastinum is pulled over."""
-        return blend_anatomy(anatomy, self.side, dome=self.dome, shift=1.0 if self.lobar else 0.2)
+        return blend_anatomy(anatomy, self.side, dome=self.dome, shift=1.0 if self.lobe else 0.2)
 
     def place(self, chest: Chest) -> Mask:
-        """Add the wedge or the plates."""
-        share = self._wedge(chest) if self.lobar else self._plates(chest)
-        share = share * chest.half(self.side)
+        """Add the wedge, the sail or the plates."""
+        shape = {"upper": self._wedge, "lower": self._sail, None: self._plates}[self.lobe]
+        share = shape(chest) * chest.half(self.side)
         chest.fill(0.95 * share)
-        mask: Mask = (share > 0.35) & (chest.lung > 0.5)
+        mask: Mask = (share > (0.35 if self.lobe else 0.22)) & (chest.lung > 0.5)
         return mask
 
     def _wedge(self, chest: Chest) -> Field:
         """The upper lobe folded against mediastinum and apex, below it the fissure as a sharp concave line."""
-        grid = chest.grid
+        grid, rng = chest.grid, np.random.default_rng(self.seed)
         hilum, wall = chest.spot(self.side, 0.05, 0.60), chest.spot(self.side, 0.85, 0.12)
         t = (grid.x - hilum[0]) / (wall[0] - hilum[0])
-        fissure = hilum[1] + (wall[1] - hilum[1]) * (1.35 * t - 0.35 * t * t)
-        return smooth_step(fissure - grid.y, 0.4)
+        fissure = hilum[1] + (wall[1] - hilum[1]) * (1.35 * t - 0.35 * t * t) + 0.1 * grid.texture(rng, 2.0)
+        return smooth_step(fissure - grid.y, 0.5) * (0.9 + 0.06 * grid.texture(rng, 1.2))
+
+    def _sail(self, chest: Chest) -> Field:
+        """The lower lobe folded behind the heart: a triangle from hilum to dome with a straight outer edge."""
+        grid, rng = chest.grid, np.random.default_rng(self.seed)
+        hilum, foot = chest.spot(self.side, 0.02, 0.52), chest.spot(self.side, 0.48, 1.02)
+        t = (grid.y - hilum[1]) / (foot[1] - hilum[1])
+        edge = self.side * (hilum[0] + (foot[0] - hilum[0]) * t * (0.8 + 0.2 * t)) + 0.1 * grid.texture(rng, 2.0)
+        inside = smooth_step(edge - self.side * grid.x, 0.5) * smooth_step(grid.y - hilum[1], 1.5)
+        share: Field = inside * (0.9 + 0.06 * grid.texture(rng, 1.2))
+        return share
 
     def _plates(self, chest: Chest) -> Field:
         grid, rng = chest.grid, np.random.default_rng(self.seed)
         share: Field = np.zeros_like(chest.cage)
         for number in range(self.plates):
-            at = chest.spot(self.side, rng.uniform(0.4, 0.6), 0.92 - rng.uniform(0.11, 0.17) * number)
-            half, thick = rng.uniform(2.6, 4.4), rng.uniform(0.25, 0.42)
-            share = np.maximum(share, _plate(grid, at, half, thick, rng.normal(0.1, 0.22) * self.side))
-        return share
+            at = chest.spot(self.side, rng.uniform(0.4, 0.6), 0.92 - rng.uniform(0.09, 0.15) * number)
+            half, thick = rng.uniform(2.2, 4.2), rng.uniform(0.2, 0.42)
+            bent = 0.12 * grid.texture(rng, 2.0)
+            plate = _plate(grid, at, half, thick, rng.normal(0.1, 0.25) * self.side, bent)
+            share = np.maximum(share, rng.uniform(0.3, 0.5) * plate)
+        at = chest.spot(self.side, 0.5, 0.95)
+        crowded = np.exp(-unit_radius(grid, at, (5.0, 2.2))) * (0.14 + 0.05 * grid.texture(rng, 0.7))
+        both: Field = np.maximum(share, crowded)
+        return both
 
 
-def _plate(grid: Grid, centre: tuple[float, float], half: float, thick: float, angle: float) -> Field:
-    x, y = grid.x - centre[0], grid.y - centre[1]
+def _plate(grid: Grid, centre: tuple[float, float], half: float, thick: float, angle: float, bent: Field) -> Field:
+    x, y = grid.x - centre[0], grid.y - centre[1] + bent
     along, across = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
-    profile = np.exp(-(((across + 0.02 * along * along) / thick) ** 2))
-    share: Field = 0.7 * profile * smooth_step(half - np.abs(along), 2.4)
+    tapered = thick * (1.15 - 0.5 * np.clip(np.abs(along) / half, 0, 1))
+    share: Field = np.exp(-(((across + 0.02 * along * along) / tapered) ** 2)) * smooth_step(half - np.abs(along), 2.6)
     return share

@@ -124,9 +124,9 @@ def draw_case(seed: int, index: int, *, prevalence: Mapping[str, float] | str = 
         UnknownNameError: A prevalence or finding that is in no table.
 
     Example:
-        >>> case = draw_case(0, 7)
-        >>> case.patient_number, case.follow_up, case.view
-        (2, 2, 'PA')
+        >>> case = draw_case(0, 7, prevalence={"Mass": 1.0})
+        >>> case.findings, case.without("Mass").findings
+        (('Mass',), ())
     """
     if seed < 0 or index < 0:
         raise InvalidValueError(f"seed and index must be at least 0, got {seed} and {index}")

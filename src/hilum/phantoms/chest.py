@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.interpolate import PchipInterpolator
 
 from hilum.phantoms.anatomy import Anatomy
 from hilum.phantoms.grid import Field, Grid
@@ -165,12 +166,24 @@ def _heart(anatomy: Anatomy, grid: Grid) -> Field:
     long = extent / math.hypot(math.cos(heart.axis), heart.roundness * math.sin(heart.axis))
     short = heart.roundness * long
     tall = math.hypot(long * math.sin(heart.axis), short * math.cos(heart.axis))
-    centre = (0.33 * extent + heart.shift, cage.domes_y[1] + 0.5 - 0.72 * tall)
-    depth = min(1.35 * short, 0.92 * cage.half_depth)
-    ventricles = ellipsoid(grid, centre, (long, short, depth), heart.axis)
-    base = (centre[0] - 0.45 * extent, centre[1] - 0.55 * tall)
-    great = ellipsoid(grid, base, (0.46 * extent, 0.95 * tall, 0.8 * depth))
-    return np.float32(1.25) * soft_maximum(ventricles, great, 0.5)
+    # From the roots of the great vessels (0) to below the diaphragm, which hides the lower border.
+    down = (grid.rows - (cage.domes_y[1] + 0.5 - 1.75 * tall)) / (2 * tall)
+    left, right = (share * extent * _BORDERS[side](np.clip(down, -0.3, 1.3)) for side, share in ((1, 1.32), (-1, 0.68)))
+    across = (grid.x - (heart.shift + (left - right) / 2).astype(np.float32)) / ((left + right) / 2).astype(np.float32)
+    depth = min(1.35 * short, 0.92 * cage.half_depth) * np.sqrt(np.clip(1 - ((down - 0.6) / 0.95) ** 2, 0, 1))
+    chord: Field = 2 * depth.astype(np.float32) * np.sqrt(np.maximum(1 - across * across, 0))
+    return chord
+
+
+_BORDERS = {
+    1: PchipInterpolator(
+        (-0.3, 0.0, 0.2, 0.4, 0.6, 0.78, 0.9, 1.05, 1.3), (0.18, 0.36, 0.55, 0.75, 0.91, 1.0, 0.99, 0.86, 0.45)
+    ),
+    -1: PchipInterpolator(
+        (-0.3, 0.0, 0.2, 0.4, 0.6, 0.78, 0.9, 1.05, 1.3), (0.30, 0.48, 0.68, 0.89, 0.99, 0.98, 0.90, 0.70, 0.3)
+    ),
+}
+"""The heart's left and right border from top to bottom, relative to their farthest points."""
 
 
 def _mediastinum(anatomy: Anatomy, grid: Grid, cage: Field) -> Field:
@@ -180,15 +193,17 @@ def _mediastinum(anatomy: Anatomy, grid: Grid, cage: Field) -> Field:
     x = grid.x - np.float32(heart.shift)
     y = grid.rows
     knots = (-16.0, -10.0, -6.0, -1.0, 3.0, 8.0, 16.0)
-    right = np.interp(y, knots, [1.25 * m, 1.08 * m, 0.95 * m, 1.0 * m, 1.05 * m, m, m])
-    left = np.interp(y, knots, [1.25 * m, 1.05 * m, 0.90 * m, 0.98 * m, m, 0.85 * m, 0.85 * m])
+    right = np.interp(y, knots, [1.20 * m, 0.98 * m, 0.88 * m, 0.92 * m, 0.92 * m, 0.85 * m, 0.85 * m])
+    left = np.interp(y, knots, [1.20 * m, 1.02 * m, 0.84 * m, 0.86 * m, 0.88 * m, 0.80 * m, 0.80 * m])
     edge = np.where(x < 0, right, left).astype(np.float32)
-    stripe = cage * smooth_step(edge - np.abs(x), 1.5)
-    knob_at = (m * 0.55 + heart.shift, -3.6)
+    # Full depth before the spine; towards its edges lung lies before and behind.
+    stripe = cage * smooth_step(edge - np.abs(x), 0.9) * (1 - 0.5 * np.minimum(np.abs(x) / edge, 1) ** 2)
+    knob_at = (m * 0.62 + heart.shift, -3.6)
     knob = ellipsoid(grid, knob_at, (heart.knob * 1.15 + 0.25, heart.knob * 1.1, heart.knob + 2.5))
     trunk = ellipsoid(grid, (m * 0.62 + heart.shift, -0.4), (1.5, 1.7, 3.0))
-    aorta = ellipsoid(grid, (m * 0.3 + heart.shift, 4.0), (heart.knob + 0.5, 9.0, 3.0))
-    vessels = np.maximum(np.maximum(knob, trunk), aorta)
+    aorta = ellipsoid(grid, (m * 0.45 + heart.shift, 4.0), (heart.knob + 0.4, 10.0, 3.0))
+    cava = ellipsoid(grid, (-0.62 * m + heart.shift, -1.0), (1.35, 5.5, 3.2))
+    vessels = np.maximum(np.maximum(knob, trunk), np.maximum(aorta, cava))
     middle: Field = np.minimum(soft_maximum(stripe, vessels, 0.5), np.maximum(cage, stripe))
     return middle
 
@@ -200,31 +215,32 @@ def _body(anatomy: Anatomy, grid: Grid, outer: Field) -> Field:
     widest = np.maximum(outer, cage.half_width * 0.86) + np.float32(wall.fat + 1.4) + bulge
     share = np.minimum(np.abs(grid.x) / widest, 1)
     slope = cage.apex_y - 3.6 - 0.1 * wall.fat + 0.34 * np.maximum(np.abs(grid.x) - 4.5, 0)
-    neckline = np.sqrt(np.clip((y - slope) / 11.0, 0, 1))
+    neckline = np.sqrt(np.clip((y - slope) / 9.0, 0, 1))
     depth = 2 * cage.half_depth + wall.depth
-    trunk = depth * neckline * np.sqrt(1 - share**3)
-    total: Field = soft_maximum(trunk, capsule(grid, (0, -9), (0, -40), 4.9 + 0.25 * wall.fat), 1.0)
+    trunk = depth * neckline * np.sqrt(1 - share**4)
+    total: Field = soft_maximum(trunk, capsule(grid, (0, -9), (0, -40), 5.7 + 0.25 * wall.fat), 1.0)
     top = cage.apex_y
     for side in (-1, 1):
         shoulder = cage.half_width * side * 1.28
-        block = capsule(grid, (side * 7.0, top + 5.5), (shoulder, top + 6.0), 4.6 + 0.4 * wall.fat)
-        arm = capsule(grid, (shoulder, top + 5.5), (shoulder + side * wall.arm_spread, 26.0), wall.arm)
+        block = capsule(grid, (side * 5.0, top + 2.4), (shoulder, top + 4.6), 4.8 + 0.4 * wall.fat)
+        arm = capsule(grid, (shoulder, top + 4.6), (shoulder + side * wall.arm_spread, 26.0), wall.arm)
         total = soft_maximum(total, soft_maximum(arm, block, 1.5), 1.0)
         if wall.breast:
             at = (side * cage.half_width * 0.58, 5.2)
             soft = ellipsoid(grid, at, (wall.breast, wall.breast * 0.95, wall.breast_depth / 2))
-            total += soft
+            total += soft * smooth_step(y - at[1] + 0.1 * wall.breast, 1.7 * wall.breast)
     return total
 
 
 def _gas(anatomy: Anatomy, grid: Grid) -> Field:
     """Air in windpipe, main bronchi and stomach, in cm."""
     shift = anatomy.heart.shift
-    total = capsule(grid, (0.5 * shift, -30), (shift - 0.15, -0.6), 0.85)
+    total: Field = capsule(grid, (0.5 * shift, -30), (shift - 0.15, -0.6), 0.85)
     total = np.maximum(total, capsule(grid, (shift - 0.15, -0.6), (shift - 2.7, 1.8), 0.62))
     total = np.maximum(total, capsule(grid, (shift - 0.15, -0.6), (shift + 3.4, 2.2), 0.52))
     radius = anatomy.wall.stomach
     if radius:
-        at = (0.42 * anatomy.cage.half_width, anatomy.cage.domes_y[1] + radius * 0.62 + 1.1)
-        total += ellipsoid(grid, at, (radius * 1.45, radius * 0.62, radius))
+        at = (0.42 * anatomy.cage.half_width, anatomy.cage.domes_y[1] + radius + 0.9)
+        bubble = ellipsoid(grid, at, (radius * 1.25, radius, 0.8 * radius))
+        total += bubble * smooth_step(at[1] + 0.1 * radius - grid.y, 0.25)
     return total

@@ -39,20 +39,24 @@ class _Round(Sign):
         for side, across, down, radius in self.balls:
             at = chest.spot(side, across, down)
             squared = unit_radius(chest.grid, at, (radius, radius * rng.uniform(0.88, 1.0)), rng.uniform(0, 3))
-            wave = 1 + np.float32(self.lobes) * chest.grid.texture(rng, 0.9 * radius)
+            wave = 1 + np.float32(self.lobes) * chest.grid.texture(rng, 0.7 * radius)
             thickness = _ball(squared * wave, radius)
             chest.filled = np.minimum(chest.filled + thickness, np.maximum(chest.lung, chest.filled))
-            chest.bone += np.float32(self.chalk) * np.maximum(1 - 2.5 * squared, 0)
+            chest.bone += np.float32(self.chalk) * np.maximum(1 - 1.6 * squared, 0)
             if self.spicules:
                 chest.lines = chest.lines + chest.grid.tubes(self._strands(chest, at, radius, rng))
             mask |= squared <= 1.0
         return mask
 
     def _strands(self, chest: Chest, at: tuple[float, float], radius: float, rng: np.random.Generator) -> Tubes:
-        angle = np.linspace(0, 2 * np.pi, self.spicules, endpoint=False)[:, None] + rng.normal(0, 0.2)
-        t = np.linspace(0.8, 1.5, chest.grid.points(radius))[None, :] * radius
+        count = self.spicules
+        angle = np.linspace(0, 2 * np.pi, count, endpoint=False)[:, None] + rng.normal(0, 0.15, (count, 1))
+        share = np.linspace(0, 1, chest.grid.points(radius))[None, :]
+        t = radius * (0.85 + rng.uniform(0.15, 0.7, (count, 1)) * share)
+        angle = angle + rng.normal(0, 0.25, (count, 1)) * share
         x, y = at[0] + np.cos(angle) * t, at[1] + np.sin(angle) * t
-        return Tubes(x, y, 0.12 * (1.6 - t / radius) + 0 * x, 0.8 + 0 * x)
+        taper = 1.05 - share + 0 * x
+        return Tubes(x, y, 0.13 * taper, 0.8 * taper)
 
 
 def _ball(squared: Field, radius: float) -> Field:
@@ -72,7 +76,7 @@ class Nodule(_Round):
             for _ in range(count)
         )
         chalk = rng.uniform(0.15, 0.6) if rng.random() < 0.6 else 0.0
-        return cls(int(rng.integers(2**31)), balls, 0.03, 0, chalk)
+        return cls(int(rng.integers(2**31)), balls, 0.07, 0, chalk)
 
 
 class Mass(_Round):
@@ -82,4 +86,4 @@ class Mass(_Round):
     def draw(cls, rng: np.random.Generator) -> Self:
         """Draw place and size."""
         ball = (draw_side(rng), rng.uniform(0.38, 0.6), rng.uniform(0.28, 0.78), rng.uniform(2.0, 3.4))
-        return cls(int(rng.integers(2**31)), (ball,), 0.10, int(rng.integers(0, 2)) * 13, 0.0)
+        return cls(int(rng.integers(2**31)), (ball,), 0.22, int(rng.integers(0, 2)) * 24, 0.0)

@@ -118,13 +118,18 @@ class PleuralThickening(Sign):
         """Put the rind in the place of lung."""
         grid, cage, rng = chest.grid, chest.anatomy.cage, np.random.default_rng(self.seed)
         down = np.clip((grid.y - cage.apex_y) / (cage.domes_y[1] - cage.apex_y), 0, 1.2)
-        thick = self.band + (self.cap - self.band) * np.exp(-((down / 0.16) ** 2)) + 0.22 * grid.texture(rng, 2.8)
+        thick = (
+            self.band
+            + (self.cap - self.band) * np.exp(-((down / 0.16) ** 2))
+            + 0.28 * grid.texture(rng, 2.8)
+            + 0.12 * grid.texture(rng, 1.1)
+        )
         mask: Mask = np.zeros(chest.cage.shape, dtype=bool)
         for side in self.sides:
             rind = smooth_step(thick - chest.rim, 0.35) * chest.half(side)
             chest.fill(rind)
             chest.free *= 1 - rind
-            spots = smooth_step(grid.texture(rng, 0.7) - 0.7, 0.8) * rind * (chest.lung > 0.3)
+            spots = smooth_step(grid.texture(rng, 0.7) - 0.7, 0.8) * rind * (chest.lung > 0.3) * (chest.rim > 0)
             chest.bone += np.float32(self.chalk) * spots
             mask |= (rind > 0.5) & (chest.rim > 0) & (chest.lung > 0.15)
         return mask

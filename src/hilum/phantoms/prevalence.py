@@ -73,8 +73,8 @@ def mixture_of(prevalence: Mapping[str, float] | str) -> Mixture:
         InvalidValueError: No mixture with at most three findings on a film has this prevalence.
 
     Example:
-        >>> mixture_of({"Mass": 0.5}).draw(np.random.default_rng(1))
-        ()
+        >>> mixture_of({"Mass": 1.0}).draw(np.random.default_rng(0))
+        ('Mass',)
     """
     if isinstance(prevalence, str):
         if prevalence not in PREVALENCES:

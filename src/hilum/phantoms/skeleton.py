@@ -46,7 +46,7 @@ def _ribs(anatomy: Anatomy, grid: Grid, side: int) -> Tubes:
     run = np.sqrt(seen**2 + np.gradient(depth, axis=1) ** 2)
     front = smooth_step(end - turn - 0.1, 0.25)
     radius = skeleton.rib_height * (0.82 + 0.2 * turn / 2.35) * np.where(number == 0, 1.15, 1.0)
-    return Tubes(side * x, y, radius, 0.50 * front, 0.80, np.minimum(run / seen, 2.2))
+    return Tubes(side * x, y, radius, 0.56 * front, 0.78, np.minimum(run / seen, 2.2))
 
 
 def _width(anatomy: Anatomy, y: np.ndarray) -> np.ndarray:
@@ -77,7 +77,7 @@ def _clavicle(anatomy: Anatomy, grid: Grid, side: int) -> Tubes:
     start = cage.apex_y * 0.66
     y = start - (0.6 + skeleton.clavicle_rise) * np.sin(t * math.pi / 2) - 0.55 * np.sin(2 * math.pi * t)
     radius = 0.58 + 0.32 * (1 - t) ** 6 + 0.1 * t
-    return Tubes(side * x, y, radius, 0.68 + 0.0 * t, 0.66)
+    return Tubes(side * x, y, radius, 0.68 * np.sqrt(1 - 0.98 * t**8), 0.66)
 
 
 def _blade_at(anatomy: Anatomy, side: int) -> tuple[float, float]:
@@ -89,9 +89,10 @@ def _blade_edges(anatomy: Anatomy, grid: Grid, side: int) -> list[Tubes]:
     """The inner and outer edge of the shoulder blade, and its spine."""
     out, top = _blade_at(anatomy, side)
     t = np.linspace(0, 1, grid.points(14.0))[None, :]
+    taper = np.sqrt(np.sin(np.pi * np.clip(t, 0.001, 0.999)))
     return [
-        Tubes(out - side * (2.6 - 1.6 * t**2), top + 12.5 * t, 0.22 + 0 * t, 0.35 + 0 * t),
-        Tubes(out + side * (2.6 - 3.6 * t), top + 1.5 + 11.0 * t, 0.35 + 0 * t, 0.6 + 0 * t, 0.4),
+        Tubes(out - side * (2.6 - 1.6 * t**2), top + 12.5 * t, 0.22 + 0 * t, 0.32 * taper),
+        Tubes(out + side * (2.6 - 3.6 * t), top + 1.5 + 11.0 * t, 0.40 - 0.15 * t, 0.5 * taper, 0.4),
         Tubes(out + side * (-2.3 + 6.3 * t), top + 1.2 - 2.6 * t, 0.4 + 0.1 * t, 0.5 + 0 * t, 0.5),
     ]
 

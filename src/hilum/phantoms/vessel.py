@@ -46,7 +46,7 @@ class Branches:
 def hilum_at(anatomy: Anatomy, side: int) -> tuple[float, float]:
     """Where the vessels of one lung start, in cm; the left hilum stands higher."""
     scale = anatomy.cage.half_width / 13.4
-    return side * 2.7 * scale + anatomy.heart.shift, (1.6 if side < 0 else 0.8) * scale
+    return side * 3.3 * scale + anatomy.heart.shift, (1.6 if side < 0 else 0.8) * scale
 
 
 def lung_branches(anatomy: Anatomy, side: int) -> list[Branches]:
@@ -59,7 +59,7 @@ def lung_branches(anatomy: Anatomy, side: int) -> list[Branches]:
     vertical = np.where(down < 0, reach_up, reach_down)
     length = 0.80 / np.hypot(np.cos(down) / sideways, np.sin(down) / vertical) * rng.uniform(0.85, 1.05, STEMS)
     heading = np.where(side > 0, down, np.pi - down)
-    calibre = anatomy.lungs.calibre * np.where(down > 0, 0.44, 0.34) * rng.uniform(0.85, 1.15, STEMS)
+    calibre = anatomy.lungs.calibre * np.where(down > 0, 0.48, 0.37) * rng.uniform(0.85, 1.15, STEMS)
     start = rng.uniform(-0.7, 0.9, STEMS)
     # Stems bend towards the feet below the hilum and towards the apex above it.
     bend = side * (0.45 * np.sign(down) * np.abs(np.sin(down)) + rng.normal(0, 0.18, STEMS))
@@ -110,5 +110,5 @@ def _pulmonary_arteries(anatomy: Anatomy, grid: Grid) -> Tubes:
     start = np.array([hilum_at(anatomy, -1), hilum_at(anatomy, 1)])
     x = start[:, :1] - side * 0.9 + side * 2.3 * np.sin(t * 1.9)
     y = start[:, 1:] - 1.6 + 6.0 * t
-    radius = anatomy.lungs.calibre * (0.72 - 0.42 * t) * np.ones_like(side)
+    radius = anatomy.lungs.calibre * (0.86 - 0.50 * t) * np.ones_like(side)
     return Tubes(x, y, radius, 2 * radius)

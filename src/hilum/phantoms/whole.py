@@ -84,12 +84,14 @@ class Emphysema(Sign):
 
     def place(self, chest: Chest) -> Mask:
         """Blow up the bullae; the mask is all of both lungs."""
+        rng = np.random.default_rng(self.seed)
         for side, across, down, radius in self.bullae:
             at = chest.spot(side, across, down)
-            squared = unit_radius(chest.grid, at, (radius, radius))
+            squared = unit_radius(chest.grid, at, (radius, radius)) * (1 + 0.2 * chest.grid.texture(rng, radius))
             hole = np.sqrt(np.maximum(1 - squared, 0))
             chest.free = np.maximum(chest.free, 0.6 * hole)
-            chest.lines = chest.lines + 0.22 * np.exp(-(((np.sqrt(squared) - 1) * radius / 0.12) ** 2))
+            wall = np.sqrt(np.maximum(squared, 0)) - 1
+            chest.lines = chest.lines + 0.15 * np.exp(-((wall * radius / 0.12) ** 2))
         return chest.inside()
 
 
@@ -127,7 +129,7 @@ class Fibrosis(Sign):
             chest.lines = chest.lines + grid.tubes(self._rings(rings, rng, grid.points(2.4)))
         depth = (grid.y - cage.apex_y) / (max(cage.domes_y) - cage.apex_y)
         low = smooth_step(depth - 0.55, 0.5)
-        chest.fill(low * (0.13 + 0.05 * grid.texture(rng, 0.6)))
+        chest.fill(low * (0.14 + 0.05 * grid.texture(rng, 0.5) + 0.05 * grid.texture(rng, 0.25)))
         mask: Mask = (low > 0.3) & chest.inside()
         return mask
 
@@ -137,13 +139,13 @@ class Fibrosis(Sign):
         angle = rng.uniform(0, np.pi, (count, 1)) + rng.normal(0, 0.4, (count, 1)) * t
         length = rng.uniform(0.8, 2.2, (count, 1))
         x, y = at[:, :1] + length * t * np.cos(angle), at[:, 1:] + length * t * np.sin(angle)
-        return Tubes(x, y, np.full_like(x, 0.08), np.full_like(x, 0.6))
+        return Tubes(x, y, np.full_like(x, 0.07), np.full_like(x, 0.42))
 
     def _rings(self, at: np.ndarray, rng: np.random.Generator, points: int) -> Tubes:
         angle = np.linspace(0, 2 * np.pi, points)[None, :]
-        radius = rng.uniform(0.25, 0.42, (len(at), 1))
+        radius = rng.uniform(0.18, 0.36, (len(at), 1))
         x, y = at[:, :1] + radius * np.cos(angle), at[:, 1:] + radius * np.sin(angle)
-        return Tubes(x, y, np.full_like(x, 0.08), np.full_like(x, 0.7))
+        return Tubes(x, y, np.full_like(x, 0.08), np.full_like(x, 0.50))
 
 
 @dataclass(frozen=True)
@@ -173,8 +175,8 @@ class Hernia(Sign):
         outer = ellipsoid(grid, at, (self.radius, self.radius * 0.88, self.radius))
         inner_radius = self.radius - 0.45
         inner = ellipsoid(grid, at, (inner_radius, inner_radius * 0.86, inner_radius))
-        above = smooth_step(at[1] + self.level * self.radius - grid.y, 0.2)
+        above = smooth_step(at[1] + self.level * self.radius - grid.y, 0.25)
         chest.filled = np.minimum(np.maximum(chest.filled, outer), chest.lung)
-        chest.gas += np.minimum(0.85 * inner * above, 0.6 * chest.body)
+        chest.gas += np.minimum(0.6 * inner * above, 0.6 * chest.body)
         mask: Mask = outer > 0.2 * self.radius
         return mask
