@@ -2,13 +2,17 @@
 
 Order of what is done to stored values, as PS3.4 N.2 and PS3.3 C.11 have it: Modality LUT or rescale, VOI LUT or
 window, then polarity. Nothing that tells who the film is of leaves this module.
+
+Polarity: MONOCHROME1 shows the lowest value white (PS3.3 C.7.6.3.1.2), and a Presentation LUT Shape of INVERSE turns
+grey values after the window (C.11.6.1.2). The DX module (C.8.11.3.1.2) asks for INVERSE beside MONOCHROME1 as the
+name of one and the same inversion, so either of them, or both, invert once; IDENTITY never undoes MONOCHROME1.
+Without a window in the header, 8-bit values count as grey levels as they are, deeper ones as a share of their range.
 """
 
 import hashlib
 import logging
 import math
 import struct
-import warnings
 import zlib
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +23,7 @@ from jaxtyping import Float64, UInt8
 
 from hilum.errors import ImageRefusedError, InvalidValueError, MissingExtraError
 from hilum.imaging.picture_file import grey_of_colour
+from hilum.imaging.quiet import ignore_warnings_of
 from hilum.imaging.refusal import check_size, refuse
 from hilum.records import Image, ImageFacts
 
@@ -29,13 +34,19 @@ __all__ = ["read_dicom", "write_dicom"]
 
 _MODALITIES = {"CR", "DX", "DR", "RG", "OT", "SC", ""}
 _CHEST = ("CHEST", "THORAX", "TORAX", "LUNG", "RIB", "HEART", "CLAVICLE", "STERNUM")
-_FRONTAL = {"", "PA", "AP"}
+_OTHER_MODALITIES = {"CT", "ES", "GM", "IO", "IVUS", "KO", "MG", "MR", "NM", "OCT", "OP", "OPT", "PR", "PT", "PX"} | {
+    *("RF", "RTDOSE", "RTIMAGE", "RTPLAN", "RTSTRUCT", "SEG", "SM", "SR", "US", "XA", "XC", "BMD", "ECG", "DOC")
+}
+_FRONTAL = {"PA", "AP"}
 _LATERAL = {"LL", "RL", "LATERAL", "LAT", "LLO", "RLO", "LAO", "RAO", "LPO", "RPO"}
+_GREY = {"MONOCHROME1", "MONOCHROME2"}
+_RLE = "1.2.840.10008.1.2.5"
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _LOSSY = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91"}
 _DX_FOR_PRESENTATION = "1.2.840.10008.5.1.4.1.1.1.1"
 _EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 _OWN_ROOT = "2.25."
+_UNDEFINED_LENGTH = 0xFFFFFFFF
 # What pydicom and its decoders raise on data that are not what they say.
 _PYDICOM_ERRORS = (
     OSError,
@@ -83,7 +94,7 @@ def _pydicom() -> ModuleType:
         raise MissingExtraError("pydicom", "dicom") from None
     # Its warnings and log lines quote values of the header.
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
-    warnings.filterwarnings("ignore", module=r"pydicom\b")
+    ignore_warnings_of("pydicom")
     logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
     return pydicom
 
@@ -97,14 +108,26 @@ def _dataset(pydicom: ModuleType, path: Path) -> "Dataset":
             if meta.get("TransferSyntaxUID") == _DEFLATED:
                 raise refuse("transfer_syntax", "The data set is deflated, which hides how large it is.")
         dataset: Dataset = pydicom.dcmread(path, force=True)
-        len(dataset.keys())
+        _check_complete(dataset)
     except ImageRefusedError:
         raise
-    except EOFError:
+    except (EOFError, struct.error):
         raise refuse("truncated", "The DICOM data end too early.") from None
     except _PYDICOM_ERRORS:
         raise refuse("undecodable", "It starts as DICOM does, but cannot be read on.") from None
     return dataset
+
+
+def _check_complete(dataset: "Dataset") -> None:
+    """Refuse a file that ends before the elements it announces; must come before any of them is looked at."""
+    elements = [dataset.get_item(tag) for tag in dataset.keys()]  # noqa: SIM118 - a data set iterates over values
+    lengths = ((getattr(element, "length", None), getattr(element, "value", None)) for element in elements)
+    cut = any(
+        length not in {None, _UNDEFINED_LENGTH} and isinstance(value, bytes) and len(value) < length
+        for length, value in lengths
+    )
+    if cut or not elements:
+        raise EOFError
 
 
 def _image(dataset: "Dataset") -> Image:
@@ -144,7 +167,8 @@ def _check_header(dataset: "Dataset") -> None:
     """Refuse what is no single frontal chest radiograph, and headers that contradict themselves, before decoding."""
     modality = _text(dataset, "Modality")
     if modality not in _MODALITIES:
-        raise refuse("modality", f"The header says modality {modality[:16]}.")
+        name = modality if modality in _OTHER_MODALITIES else "of another kind"
+        raise refuse("modality", f"The header says modality {name}.")
     part = _text(dataset, "BodyPartExamined")
     if part and not any(name in part for name in _CHEST):
         raise refuse("body_part", "The header names another part of the body than the chest.")
@@ -155,33 +179,51 @@ def _check_header(dataset: "Dataset") -> None:
     frames = _text(dataset, "NumberOfFrames") or "1"
     if frames not in {"0", "1"}:
         raise refuse("multi_frame", "The header says it holds several frames, or an unreadable number of them.")
-    check_size(_number(dataset, "Columns"), _number(dataset, "Rows"))
-
-
-def _stored_values(dataset: "Dataset", flags: list[str]) -> Values:
-    samples, allocated = _number(dataset, "SamplesPerPixel", 1), _number(dataset, "BitsAllocated", 16)
-    native = "PixelData" in dataset and not _is_encapsulated(dataset)
-    if native:
-        expected = _number(dataset, "Rows") * _number(dataset, "Columns") * samples * allocated // 8
-        length = len(dataset.PixelData)
+    _check_colour(dataset)
+    if "PixelData" in dataset and not _is_encapsulated(dataset):
+        expected, length = _native_bytes(dataset), len(dataset.PixelData)
         if length < expected:
             raise refuse(
                 "pixel_mismatch", f"The header promises {expected:,} bytes of pixels, the file has {length:,}."
             )
-        if length > expected + 1:
-            flags.append("trailing_data")
+    check_size(_number(dataset, "Columns"), _number(dataset, "Rows"))
+
+
+def _check_colour(dataset: "Dataset") -> None:
+    """Refuse palettes, whose stored values are no grey levels, and kinds of colour that hilum does not know."""
+    photometric, samples = _text(dataset, "PhotometricInterpretation"), _number(dataset, "SamplesPerPixel", 1)
+    if samples == 1 and photometric not in _GREY:
+        raise refuse("colour", "The pixels are stored by a palette or in an unknown colour model.")
+    if samples != 1 and (samples != 3 or not (photometric == "RGB" or photometric.startswith("YBR"))):
+        raise refuse("colour", f"The pixels are stored with {samples} samples each.")
+
+
+def _native_bytes(dataset: "Dataset") -> int:
+    samples, allocated = _number(dataset, "SamplesPerPixel", 1), _number(dataset, "BitsAllocated", 16)
+    n_samples = _number(dataset, "Rows") * _number(dataset, "Columns") * samples
+    if _text(dataset, "PhotometricInterpretation") == "YBR_FULL_422":
+        n_samples = n_samples * 2 // 3
+    return (n_samples * allocated + 7) // 8
+
+
+def _stored_values(dataset: "Dataset", flags: list[str]) -> Values:
+    native = "PixelData" in dataset and not _is_encapsulated(dataset)
+    # The standard pads to an even length with one byte.
+    if native and len(dataset.PixelData) > _native_bytes(dataset) + 1:
+        flags.append("trailing_data")
     try:
         array: np.ndarray = dataset.pixel_array
     except _PYDICOM_ERRORS as error:
         raise _undecodable(dataset, error) from None
-    if samples == 1 and array.ndim == 2:
-        return _masked(dataset, array).astype(np.float64)
+    if array.ndim == 2:
+        return _whole_values(dataset, array).astype(np.float64)
     if array.ndim == 3 and array.shape[2] == 3 and array.dtype == np.uint8:
-        grey, marked = grey_of_colour(_as_rgb(dataset, array))
+        # pydicom has turned every kind of YBR into RGB.
+        grey, marked = grey_of_colour(array)
         if marked:
             flags.append("colour_marks")
         return grey.astype(np.float64)
-    raise refuse("colour", f"The pixels are stored with {samples} samples each.")
+    raise refuse("colour", "The pixels are stored in colour with more than 8 bits.")
 
 
 def _is_encapsulated(dataset: "Dataset") -> bool:
@@ -192,7 +234,7 @@ def _is_encapsulated(dataset: "Dataset") -> bool:
 
 
 def _undecodable(dataset: "Dataset", error: Exception) -> ImageRefusedError:
-    from pydicom.pixels.decoders import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
 
     try:
         decoder = get_decoder(_syntax(dataset))
@@ -205,22 +247,28 @@ def _undecodable(dataset: "Dataset", error: Exception) -> ImageRefusedError:
     return refuse("undecodable", f"Its pixels cannot be decoded ({type(error).__name__}).")
 
 
-def _as_rgb(dataset: "Dataset", array: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "height width 3"]:
-    """Return red, green, blue; pydicom has converted YBR already unless it was stored uncompressed."""
-    from pydicom.pixels.processing import convert_color_space
+def _whole_values(dataset: "Dataset", array: np.ndarray) -> np.ndarray:
+    """Return numbers from stored bits: without what stands beside them (old overlays), and with their sign.
 
-    photometric = _text(dataset, "PhotometricInterpretation")
-    if photometric.startswith("YBR"):
-        return np.asarray(convert_color_space(array, photometric, "RGB"))
-    return array
-
-
-def _masked(dataset: "Dataset", array: np.ndarray) -> np.ndarray:
-    """Take away what stands above the stored bits, such as old overlays; signed values are whole already."""
-    stored, allocated = _number(dataset, "BitsStored", 16), _number(dataset, "BitsAllocated", 16)
-    if array.dtype.kind == "f" or _number(dataset, "PixelRepresentation", 0) or not 0 < stored < allocated:
+    Raises:
+        ImageRefusedError: Not finite, or compressed pixels have more bits than the header says.
+    """
+    if array.dtype.kind == "f":
+        if not np.isfinite(array).all():
+            raise refuse("non_finite", "Some pixels are NaN or infinite.")
         return array
-    return np.asarray(array & array.dtype.type(2**stored - 1))
+    stored, allocated = _number(dataset, "BitsStored", 16), _number(dataset, "BitsAllocated", 16)
+    if not 0 < stored <= allocated:
+        raise refuse("pixel_mismatch", f"The header says {stored} of {allocated} bits are stored.")
+    values = array.astype(np.int64)
+    if not _is_encapsulated(dataset) or _syntax(dataset) == _RLE:
+        values >>= max(0, _number(dataset, "HighBit", stored - 1) - stored + 1)
+    elif values.max() >= 2**stored:
+        raise refuse("pixel_mismatch", f"The header says {stored} bits, the compressed pixels have more.")
+    values &= 2**stored - 1
+    if _number(dataset, "PixelRepresentation", 0):
+        values = (values ^ 2 ** (stored - 1)) - 2 ** (stored - 1)
+    return values
 
 
 def _padding(dataset: "Dataset", stored: Values) -> np.ndarray:
@@ -240,7 +288,11 @@ def _modality_values(dataset: "Dataset", stored: Values) -> Values:
     slope, intercept = _real(dataset, "RescaleSlope", 1.0), _real(dataset, "RescaleIntercept", 0.0)
     if slope == 0 or not math.isfinite(slope) or not math.isfinite(intercept):
         raise refuse("pixel_mismatch", "The header rescales every pixel to the same or to no value.")
-    return stored * slope + intercept
+    with np.errstate(over="ignore"):
+        values = stored * slope + intercept
+    if not np.isfinite(values).all():
+        raise refuse("non_finite", "The header rescales some pixels to infinity.")
+    return values
 
 
 def _looked_up(table: "Dataset", values: Values) -> Values:
@@ -258,7 +310,13 @@ def _looked_up(table: "Dataset", values: Values) -> Values:
 
 
 def _windowed(dataset: "Dataset", values: Values, padding: np.ndarray, flags: list[str]) -> tuple[Values, str]:
-    """Return values in [0, 1] and how they came about: the first VOI LUT, else the first window, else their range."""
+    """Return values in [0, 1] and how they came about.
+
+    The first VOI LUT, else the first window, else all levels of 8 bits, else the range of the film's own values.
+    Colour has grey levels already: no window applies to it.
+    """
+    if _number(dataset, "SamplesPerPixel", 1) != 1:
+        return values / 255, "full range"
     if dataset.get("VOILUTSequence"):
         table = dataset.VOILUTSequence[0]
         top = float(2 ** int(table.LUTDescriptor[2]) - 1)
@@ -271,9 +329,20 @@ def _windowed(dataset: "Dataset", values: Values, padding: np.ndarray, flags: li
             if grey[~padding].min() < grey[~padding].max():
                 return grey, f"window {centre:g}/{width:g}"
         flags.append("window_ignored")
+    if _is_eight_bit(dataset):
+        return np.clip(values / 255, 0, 1), "full range"
     inside = values[~padding]
     low, high = float(inside.min()), float(inside.max())
     return np.clip((values - low) / max(high - low, 1e-12), 0, 1), f"range {low:g} to {high:g}"
+
+
+def _is_eight_bit(dataset: "Dataset") -> bool:
+    """Whether stored values are grey levels 0 .. 255 as they are."""
+    rescaled = dataset.get("ModalityLUTSequence") or (
+        _real(dataset, "RescaleSlope", 1.0) != 1 or _real(dataset, "RescaleIntercept", 0.0) != 0
+    )
+    signed = _number(dataset, "PixelRepresentation", 0)
+    return "PixelData" in dataset and _number(dataset, "BitsStored", 16) == 8 and not signed and not rescaled
 
 
 def _window(values: Values, centre: float, width: float, function: str) -> Values:
@@ -299,7 +368,9 @@ def _spacing(dataset: "Dataset") -> tuple[float, float] | None:
 
 
 def _view(dataset: "Dataset") -> str:
-    return _text(dataset, "ViewPosition")
+    """Return the view; empty where it is unknown or a text of somebody's own."""
+    view = _text(dataset, "ViewPosition")
+    return view if view in _FRONTAL | _LATERAL else ""
 
 
 def _syntax(dataset: "Dataset") -> str:

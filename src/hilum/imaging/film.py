@@ -39,10 +39,13 @@ def read_image(path: Path) -> Image:
         MissingExtraError: A DICOM file, and pydicom is not installed.
     """
     start = _first_bytes(path)
+    # Before the pictures: the preamble may hold the start of a TIFF file, whose grey values mean less.
+    if start[_PREAMBLE : _PREAMBLE + 4] == b"DICM":
+        return read_dicom(path)
     for magic, kind in _PICTURES:
         if start.startswith(magic):
             return read_picture(path, kind)
-    if start[_PREAMBLE : _PREAMBLE + 4] == b"DICM" or start.startswith(_BARE_DICOM):
+    if start.startswith(_BARE_DICOM):
         return read_dicom(path)
     if any(magic.startswith(start) for magic, _ in _PICTURES) or start == b"\0" * len(start):
         raise refuse("truncated", f"The file ends after {len(start)} bytes." if len(start) < 132 else "It holds zeros.")

@@ -10,7 +10,8 @@ from jaxtyping import Float32, UInt8
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
-from hilum.errors import InvalidValueError
+from hilum.errors import ImageRefusedError, InvalidValueError
+from hilum.imaging.quiet import ignore_warnings_of
 from hilum.imaging.refusal import check_size, refuse
 from hilum.records import Image, ImageFacts
 
@@ -29,7 +30,8 @@ _PILLOW_ERRORS = (
     struct.error,
     zlib.error,
 )
-_ORIENTATION = 0x0112
+_ORIENTATION, _PHOTOMETRIC = 0x0112, 262
+_END_OF_FILE = {"PNG": b"IEND", "JPEG": b"\xff\xd9"}
 # EXIF orientation to what undoes it: transpose first, then the flips of rows and of columns.
 _TURNS = {
     2: (False, 1, -1),
@@ -47,26 +49,32 @@ _FAST, _SMALL = 1, 6
 
 def read_picture(path: Path, kind: str) -> Image:
     """Read a picture file that starts as ``kind`` (PNG, JPEG, TIFF) does; raises ImageRefusedError."""
+    ignore_warnings_of("PIL")
     try:
         with Pillow.open(path, formats=(kind,)) as picture:
             check_size(*picture.size)
             if getattr(picture, "n_frames", 1) > 1:
                 raise refuse("multi_frame", f"The file holds {getattr(picture, 'n_frames', 1)} pictures.")
-            mode, bits = picture.mode, picture.info.get("bits")
-            orientation = picture.getexif().get(_ORIENTATION, 1)
+            mode = picture.mode
+            # Pillow turns TIFF by itself.
+            orientation = 1 if kind == "TIFF" else picture.getexif().get(_ORIENTATION, 1)
+            inverted = kind == "TIFF" and mode[0] in "IF" and picture.getexif().get(_PHOTOMETRIC) == 0
             grey, window, flags = _grey(picture)
-    except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
+    except Pillow.DecompressionBombError:
         raise refuse("too_large", "The header says more pixels than any film has.") from None
     except _PILLOW_ERRORS as error:
-        raise _refusal_for(error, kind) from None
+        raise _refusal_for(error, path, kind) from None
+    if inverted:  # white is zero; Pillow sees to it in shallower pictures alone
+        grey = 1 - grey
     turned = _turn(grey, orientation)
     flags += () if turned.min() < turned.max() else ("constant",)
     facts = ImageFacts(
         file_format=kind.lower(),
         width_px=turned.shape[1],
         height_px=turned.shape[0],
-        bits=int(bits or _bits_of(mode)),
+        bits=_bits_of(mode),
         photometric=mode,
+        inverted=inverted,
         window=window,
         flags=flags,
     )
@@ -105,18 +113,19 @@ def grey_of_colour(colour: UInt8[np.ndarray, "height width 3"]) -> tuple[Float32
 def _grey(picture: Pillow.Image) -> tuple[Float32[np.ndarray, "height width"], str, tuple[str, ...]]:
     """Return grey values in [0, 1], how stored values became them, and flags."""
     mode = picture.mode
+    if mode in {"L", "1", "RGB"} and "transparency" in picture.info:
+        return _without_alpha(picture.convert("RGBA"))
     if mode in {"L", "1"}:
         return np.asarray(picture.convert("L"), dtype=np.float32) / 255, "full range", ()
-    if mode == "P":
-        picture = picture.convert("RGBA")
-        mode = "RGBA"
-    if mode in {"LA", "RGBA", "PA", "La", "RGBa"}:
+    if mode in {"P", "LA", "RGBA", "PA", "La", "RGBa"}:
         return _without_alpha(picture.convert("RGBA"))
     if mode == "RGB":
         grey, marked = grey_of_colour(np.asarray(picture))
         return grey / 255, "full range", ("colour_marks",) if marked else ()
     if mode.startswith("I"):
-        return _deep(np.asarray(picture).astype(np.int64))
+        values = np.asarray(picture).astype(np.int64)
+        values[values == picture.info.get("transparency", -1)] = 0
+        return _deep(values)
     if mode == "F":
         return _floating(np.asarray(picture, dtype=np.float32)), "full range", ()
     raise refuse("colour", f"The picture is stored as {mode}.")
@@ -132,11 +141,11 @@ def _without_alpha(picture: Pillow.Image) -> tuple[Float32[np.ndarray, "height w
 
 
 def _deep(values: np.ndarray) -> tuple[Float32[np.ndarray, "height width"], str, tuple[str, ...]]:
-    """Scale 16-bit grey by the bits that are in use: 12-bit films come in 16-bit files."""
+    """Scale 16-bit grey by the bits that are in use, 8, 10, 12, 14 or 16: 12-bit films come in 16-bit files."""
     low, high = int(values.min()), int(values.max())
     if low < 0 or high > 65535:
         raise refuse("value_range", f"Grey values run from {low} to {high}.")
-    bits = max(8, high.bit_length())
+    bits = max(8, high.bit_length() + high.bit_length() % 2)
     flags = () if bits == 16 else ("bit_depth",)
     return (values / (2**bits - 1)).astype(np.float32), f"{bits} of 16 bits", flags
 
@@ -161,13 +170,20 @@ def _bits_of(mode: str) -> int:
     return {"1": 1, "F": 32, "I": 32}.get(mode, 16 if mode.startswith("I;16") else 8)
 
 
-def _refusal_for(error: Exception, kind: str) -> Exception:
-    if isinstance(error, UnidentifiedImageError):
-        return refuse("truncated", f"It starts as {kind} does, but its header is cut or damaged.")
+def _refusal_for(error: Exception, path: Path, kind: str) -> ImageRefusedError:
     text = str(error).lower()
-    if "truncated" in text or "not processed" in text or isinstance(error, EOFError):
+    cut = isinstance(error, (EOFError, UnidentifiedImageError)) or "truncated" in text or "not processed" in text
+    if cut and not _ends_as_it_should(path, kind):
         return refuse("truncated", f"The {kind} data end too early.")
     return refuse("undecodable", f"The {kind} data cannot be decoded.")
+
+
+def _ends_as_it_should(path: Path, kind: str) -> bool:
+    """Whether the mark that ends a file of this kind is there; TIFF has none."""
+    mark = _END_OF_FILE.get(kind)
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - 64))
+        return mark is not None and mark in stream.read()
 
 
 def _encode(pixels: UInt8[np.ndarray, "..."], level: int) -> bytes:
