@@ -244,6 +244,6 @@ def draw_anatomy(patient: Patient, view: View, rng: np.random.Generator) -> Anat
         clavicle_rise=rng.uniform(-0.4, 1.8) + (1.2 if supine else 0.0),
         scapula_out=rng.uniform(-1.0, 0.8) if supine else rng.uniform(0.6, 3.0),
     )
-    bubble = 0.0 if rng.random() < (0.7 if supine else 0.25) else rng.uniform(1.6, 3.0)
+    bubble = 0.0 if rng.random() < (0.7 if supine else 0.25) else rng.uniform(1.2, 2.4)
     wall = replace(base.wall, stomach=bubble, arm_spread=rng.uniform(1, 4) if supine else rng.uniform(3, 8))
     return Anatomy(cage, heart, base.lungs, skeleton, wall)
