@@ -1,6 +1,9 @@
-"""Records into pages, figures and model cards that people read; no number is computed here."""
+"""Records into pages, figures and model cards that people read; nothing is measured here."""
 
+from hilum.reporting.card import model_card
+from hilum.reporting.description import write_description
+from hilum.reporting.figure import write_figures
 from hilum.reporting.gallery import GalleryFilm
 from hilum.reporting.report import write_report
 
-__all__ = ["GalleryFilm", "write_report"]
+__all__ = ["GalleryFilm", "model_card", "write_description", "write_figures", "write_report"]

@@ -8,7 +8,7 @@ from hilum.reporting.wording import DASH, percent, title_of
 
 __all__ = ["ConfusionCell", "ConfusionMatrix", "ConfusionRow", "confusion_matrices"]
 
-_DARKEST = 0.45
+_DARKEST = 0.3
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ def _matrix(name: str, finding: FindingEvaluation) -> ConfusionMatrix:
     point = finding.operating_point
     if not math.isfinite(point.threshold):
         blank = (ConfusionCell(DASH, "", 0), ConfusionCell(DASH, "", 0))
-        return ConfusionMatrix(name, (ConfusionRow("called", blank), ConfusionRow("not", blank)), defined=False)
+        return ConfusionMatrix(name, (ConfusionRow("called", blank), ConfusionRow("not called", blank)), defined=False)
     n_present = point.true_positive + point.false_negative
     n_absent = point.true_negative + point.false_positive
     called = (_cell(point.true_positive, n_present), _cell(point.false_positive, n_absent))
     not_called = (_cell(point.false_negative, n_present), _cell(point.true_negative, n_absent))
-    return ConfusionMatrix(name, (ConfusionRow("called", called), ConfusionRow("not", not_called)), defined=True)
+    return ConfusionMatrix(name, (ConfusionRow("called", called), ConfusionRow("not called", not_called)), defined=True)
 
 
 def _cell(n: int, total: int) -> ConfusionCell:

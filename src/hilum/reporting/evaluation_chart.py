@@ -30,7 +30,10 @@ _DIAGONAL = ((0.0, 0.0), (1.0, 1.0))
 
 @dataclass(frozen=True)
 class _Forest:
-    """Where things stand in a row of the forest: text and whisker from the row's top, the rest from the left."""
+    """Where things stand in a row of the forest: text and whisker from the row's top, the rest from the left.
+
+    ``stacked``: the whisker stands below the words instead of between them.
+    """
 
     width: float
     row: float
@@ -40,10 +43,11 @@ class _Forest:
     count_end: float
     value_end: float
     reason_width: int
+    stacked: bool = False
 
 
-_WIDE = _Forest(660, 25, 16.5, 12.5, (190, 300), 176, 568, 70)
-_NARROW = _Forest(340, 42, 16, 30, (10, 320), 190, 246, 62)
+_WIDE = _Forest(660, 25, 16.5, 12.5, (190, 290), 176, 556, 70)
+_NARROW = _Forest(340, 42, 16, 30, (10, 320), 186, 238, 36, stacked=True)
 
 
 def forest_chart(evaluation: Evaluation, *, narrow: bool = False) -> str:
@@ -128,8 +132,8 @@ def history_chart(history: HistoryPicture) -> str:
     low, high = min(y for _, y in pairs), max(y for _, y in pairs)
     margin = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
     last = max(x for x, _ in pairs)
-    panel = Panel(46, _HEAD, 214, 138, across=(1, max(last, 2)), up=(low - margin, high + margin))
-    picture = new_picture(340, _HEAD + 138 + 34, f"{history.title} per epoch")
+    panel = Panel(50, _HEAD, 196, 138, across=(1, max(last, 2)), up=(low - margin, high + margin))
+    picture = new_picture(324, _HEAD + 138 + 24, f"{history.title} per epoch")
     add_text(picture, (0, 14), history.title, "strong")
     _history_axis(picture, panel, (low, high), last)
     ends = _spread([panel.y(curve.defined[-1][1]) for curve in curves], 15)
@@ -164,13 +168,19 @@ def _forest_axis(picture: Element, panel: Panel, form: _Forest) -> None:
     heads = (("Finding", 0.0, ""), ("films with it", form.count_end, " end"), ("AUROC (95 %)", form.width, " end"))
     for words, x, style in heads:
         add_text(picture, (x, 14), words, f"quiet small{style}")
-    tenths = range(round(10 * panel.across[0]), 11)
-    for tenth in tenths:
-        x = panel.x(tenth / 10)
-        add_line(picture, (x, panel.top), (x, panel.bottom), "grid")
-        add_text(picture, (x, panel.bottom + 17), f"{tenth / 10:.1f}", "quiet small middle")
-    chance = panel.x(0.5)
-    add_line(picture, (chance, panel.top), (chance, panel.bottom), "guide")
+    for tenth in _tenths(panel):
+        add_text(picture, (panel.x(tenth), panel.bottom + 17), f"{tenth:.1f}", "quiet small middle")
+    if not form.stacked:
+        _forest_grid(picture, panel, panel.top, panel.bottom)
+
+
+def _forest_grid(picture: Element, panel: Panel, top: float, bottom: float) -> None:
+    for tenth in _tenths(panel):
+        add_line(picture, (panel.x(tenth), top), (panel.x(tenth), bottom), "guide" if tenth == 0.5 else "grid")
+
+
+def _tenths(panel: Panel) -> list[float]:
+    return [tenth / 10 for tenth in range(round(10 * panel.across[0]), 11)]
 
 
 def _forest_row(
@@ -187,8 +197,10 @@ def _forest_row(
     text, y = top + form.text, top + form.whisker
     add_text(picture, (0, text), name, f"name{weight}")
     add_text(picture, (form.count_end, text), count, "quiet end")
+    if form.stacked:
+        _forest_grid(picture, panel, y - 8, y + 8)
     if not math.isfinite(metric.value):
-        for line, part in enumerate(_wrapped(f"{DASH} {reason}", form.reason_width)[:2]):
+        for line, part in enumerate(_wrapped(f"{DASH} {reason}", form.reason_width)):
             add_text(picture, (form.width, text + 13 * line), part, "quiet small end")
         return
     if math.isfinite(metric.low) and math.isfinite(metric.high):
@@ -271,11 +283,19 @@ def _history_axis(picture: Element, panel: Panel, ends: tuple[float, float], las
     for value in dict.fromkeys(ends):
         y = panel.y(value)
         add_line(picture, (panel.left, y), (panel.right, y), "grid")
-        add_text(picture, (panel.left - 6, y + 4), f"{value:.3g}", "quiet small end")
+        add_text(picture, (panel.left - 6, y + 4), _tick(value), "quiet small end")
     add_line(picture, (panel.left, panel.bottom), (panel.right, panel.bottom), "frame")
     for epoch in dict.fromkeys((1.0, last)):
         add_text(picture, (panel.x(epoch), panel.bottom + 16), f"{epoch:g}", "quiet small middle")
     add_text(picture, (panel.left + panel.width / 2, panel.bottom + 16), "epoch", "quiet small middle")
+
+
+def _tick(value: float) -> str:
+    """Return ``0.258``, and ``9.1e-5`` for what has too many zeros."""
+    if abs(value) >= 1e-3 or value == 0:
+        return f"{value:.3g}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
 
 
 def _spread(heights: Sequence[float], apart: float) -> list[float]:

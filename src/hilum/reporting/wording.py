@@ -4,7 +4,18 @@ import math
 
 from hilum.records import Evaluation, FindingEvaluation, Interval, RankMetric
 
-__all__ = ["DASH", "MEASURABLE", "fixed", "headline", "interval", "percent", "rank_reason", "share_of", "title_of", "why"]
+__all__ = [
+    "DASH",
+    "MEASURABLE",
+    "fixed",
+    "headline",
+    "interval",
+    "percent",
+    "rank_reason",
+    "share_of",
+    "title_of",
+    "why",
+]
 
 DASH = "–"
 """Stands for every undefined number; its reason stands beside it."""
@@ -12,6 +23,7 @@ DASH = "–"
 MEASURABLE = 25
 """Positives from which on a finding is spoken of in the headline."""
 
+_SMALLEST_SHARE = 1e-4
 _PLURALS = {
     "Atelectasis": "atelectases",
     "Cardiomegaly": "enlarged hearts",
@@ -41,10 +53,23 @@ def fixed(value: float, digits: int = 3) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as ``12.3 %``, with more digits below 1 %; a dash where it is undefined."""
+    """Return a share as ``12.3 %``, with more digits near the ends; a dash where it is undefined.
+
+    Only a share that is 0 or 1 is said to be 0 % or 100 %.
+
+    Example:
+        >>> percent(0.1234), percent(0.0012), percent(1.0), percent(0.99999)
+        ('12.3 %', '0.12 %', '100 %', '> 99.99 %')
+    """
     if not math.isfinite(share):
         return DASH
-    return f"{100 * share:.{2 if 0 < share < 0.01 else 1}f} %"
+    if share in (0.0, 1.0):
+        return f"{100 * share:.0f} %"
+    if share < _SMALLEST_SHARE:
+        return f"< {100 * _SMALLEST_SHARE:g} %"
+    if share > 1 - _SMALLEST_SHARE:
+        return f"> {100 - 100 * _SMALLEST_SHARE:g} %"
+    return f"{100 * share:.{1 if 0.01 <= share <= 0.99 else 2}f} %"
 
 
 def interval(value: Interval, digits: int = 3) -> str:

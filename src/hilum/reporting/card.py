@@ -1,0 +1,94 @@
+"""The model card that lies in every bundle: what it answers for, how well, and what it must not be used for."""
+
+import math
+from collections.abc import Mapping
+
+from hilum.records import BundleSpec, FindingRule, InputRules
+from hilum.reporting.wording import DASH, fixed, interval, title_of
+
+__all__ = ["model_card"]
+
+_SEVERAL = 25
+
+
+def model_card(spec: BundleSpec) -> str:
+    """Return a bundle's model card as Markdown; no patient stands in it, not even as a hash."""
+    backbone = _plain(spec.model.get("backbone", "unknown network"))
+    parts = (
+        f"# Model card: {backbone}, {len(spec.findings)} findings",
+        "**Not a medical device.** For research; no answer may guide the care of a person.",
+        _made_up(spec),
+        "## What it answers for\n"
+        f"{', '.join(title_of(name) for name in spec.findings)}, each on its own, on frontal chest radiographs.\n"
+        "For each: a score, a calibrated probability and, from the threshold on, the call “present”.",
+        f"## What it was trained on\n{_training(spec)}",
+        f"## What it takes\n{_input(spec.input)}",
+        f"## Thresholds\nChosen on the split “{spec.selected_on}”, never on the films it is judged on. "
+        "Figures hold on that split, with 95 % intervals; on new films they will be somewhat lower.\n\n"
+        f"{_thresholds(spec.findings)}",
+        f"## Limits\n{_limits(spec)}",
+        f"## Licence\n{_plain(spec.licence)}",
+        f"## Versions\n{_versions(spec.versions)}",
+    )
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _made_up(spec: BundleSpec) -> str:
+    words = "**Trained on made-up films (phantoms)**: this model knows nothing about people."
+    return words if spec.phantom else ""
+
+
+def _training(spec: BundleSpec) -> str:
+    lines = {
+        "patients": f"{len(spec.training_patients):,}",
+        "recipe": f"{spec.recipe.get('name', 'unnamed')}",
+        "manifest (digest)": spec.manifest_digest,
+        "split (digest)": spec.split_digest,
+    }
+    return "\n".join(f"- {name}: {_plain(value)}" for name, value in lines.items())
+
+
+def _input(rules: InputRules) -> str:
+    resized = "padded with black to keep its shape" if rules.resize == "pad" else "stretched to fill it"
+    mean, std = (", ".join(f"{value:.4g}" for value in values) for values in (rules.mean, rules.std))
+    return (
+        f"- one film, dense tissue bright, as a square of {rules.size_px} px, {resized}\n"
+        f"- {rules.channels} channel{'' if rules.channels == 1 else 's (equal ones)'}, pixels in [0, 1], "
+        f"mean {mean}, standard deviation {std}"
+    )
+
+
+def _thresholds(findings: Mapping[str, FindingRule]) -> str:
+    rows = [
+        "| finding | threshold | sensitivity | specificity | films with | films without |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for name, rule in findings.items():
+        rates = (f"{fixed(rate.value)} {interval(rate)}".strip() for rate in (rule.sensitivity, rule.specificity))
+        cells = (title_of(name), fixed(rule.threshold), *rates, f"{rule.n_positive:,}", f"{rule.n_negative:,}")
+        rows.append(f"| {' | '.join(cells)} |")
+    reasons = [f"- {title_of(name)}: {_plain(rule.reason)}" for name, rule in findings.items() if rule.reason]
+    return "\n".join(rows) + (f"\n\n{DASH} is undefined; why:\n" + "\n".join(reasons) if reasons else "")
+
+
+def _limits(spec: BundleSpec) -> str:
+    few = [title_of(name) for name, rule in spec.findings.items() if rule.n_positive < _SEVERAL]
+    silent = [title_of(name) for name, rule in spec.findings.items() if not math.isfinite(rule.threshold)]
+    lines = {
+        "It is meant for frontal chest films; on any other picture its answers mean nothing.": True,
+        "Other hospitals, devices and patients than those trained on give other figures.": True,
+        "Probabilities are calibrated for how common findings are in the validation films, not in yours.": True,
+        "Absence of a call is no proof of absence; findings outside the list are never named.": True,
+        f"Fewer than {_SEVERAL} validation films, so threshold and calibration say little: {', '.join(few)}.": few,
+        f"Never called, for lack of a threshold: {', '.join(silent)}.": silent,
+    }
+    return "\n".join(f"- {line}" for line, holds in lines.items() if holds)
+
+
+def _versions(versions: Mapping[str, str]) -> str:
+    return "\n".join(f"- {name}: {_plain(value) or 'unknown'}" for name, value in versions.items())
+
+
+def _plain(value: object) -> str:
+    """Return a text that stays on its line and means nothing to Markdown's HTML."""
+    return " ".join(f"{value}".split()).replace("<", "&lt;")
