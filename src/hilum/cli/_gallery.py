@@ -156,4 +156,4 @@ def _resize(pixels: Float[np.ndarray, "height width"], size_px: int) -> Float[np
 
 
 def _grey(pixels: Float[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width"]:
-    return np.rint(pixels * 255).astype(np.uint8)
+    return np.asarray(np.rint(pixels * 255), dtype=np.uint8)

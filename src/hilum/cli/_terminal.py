@@ -73,7 +73,7 @@ def spark(values: Sequence[float]) -> str:
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, words: Sequence[str] = ()) -> None:
     """Print rows under a header; the first column and those named in ``words`` are set left, numbers right."""
-    grid = Table(box=None, padding=(0, 2, 0, 1), pad_edge=False, header_style="bold")
+    grid = Table(box=None, padding=(0, 1, 0, 1), header_style="bold")
     for place, name in enumerate(header):
         wide = place == len(header) - 1 and name in words
         grid.add_column(name, justify="left" if place == 0 or name in words else "right", no_wrap=not wide)

@@ -43,12 +43,13 @@ class TrainingView:
     def _epoch(self, values: Mapping[str, object]) -> None:
         auroc = _real(values["validation_auroc"])
         self._aurocs.append(auroc)
-        if values["best"]:
+        if values["best"] and not math.isnan(auroc):
             self._best, self._best_epoch = auroc, _whole(values["epoch"])
         left = (_whole(values["epochs"]) - _whole(values["epoch"])) * _real(values["seconds"])
+        best = f"best {self._best:.3f} (epoch {self._best_epoch})" if self._best_epoch else "no best yet"
         complain(
             f"epoch {values['epoch']}/{values['epochs']}  loss {_real(values['train_loss']):.3f}  "
-            f"validation AUROC {auroc:.3f} {spark(self._aurocs)}  best {self._best:.3f} (epoch {self._best_epoch})  "
+            f"validation AUROC {_fixed(auroc)} {spark(self._aurocs)}  {best}  "
             f"{_real(values['images_per_second']):.0f} films/s  time left {clock(left)}"
         )
 
@@ -66,3 +67,7 @@ def _whole(value: object) -> int:
 
 def _real(value: object) -> float:
     return math.nan if value is None else float(str(value))
+
+
+def _fixed(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}"

@@ -20,6 +20,7 @@ def phantom(
     ] = "balanced",
     label_noise: Annotated[float, typer.Option(min=0, max=0.5, help="Share of labels turned to the wrong side.")] = 0.0,
     dicom: Annotated[bool, typer.Option("--dicom", help="Write DICOM files instead of PNG.")] = False,
+    masks: Annotated[bool, typer.Option("--masks", help="Write a mask per film and finding, too.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 2,
 ) -> None:
     """Render phantom films from first principles, with targets, boxes and several films per patient."""
@@ -34,6 +35,7 @@ def phantom(
             prevalence=prevalence,
             label_noise=label_noise,
             dicom=dicom,
+            masks=masks,
             workers=workers,
             on_progress=on_progress,
         )

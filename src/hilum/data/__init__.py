@@ -6,6 +6,7 @@ from hilum.data.describe import describe_manifest, preview_augmentation
 from hilum.data.manifest import SPLITS, Manifest, Split, check_split, patient_hash, read_manifest
 from hilum.data.nih import read_nih
 from hilum.data.own_csv import read_csv
+from hilum.data.phantom_set import PhantomSet, write_phantoms
 from hilum.data.split import save_split, split_by_patient, split_folds, split_from_file, split_official
 from hilum.data.store import PixelStore, Problem, prepare_store
 
@@ -15,6 +16,7 @@ __all__ = [
     "AugmentationSection",
     "Batch",
     "Manifest",
+    "PhantomSet",
     "PixelStore",
     "Problem",
     "Split",
@@ -32,4 +34,5 @@ __all__ = [
     "split_folds",
     "split_from_file",
     "split_official",
+    "write_phantoms",
 ]
