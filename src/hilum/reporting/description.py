@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from hilum.findings import NO_FINDING
 from hilum.records import Description, SampleFilm
 from hilum.reporting.description_chart import bar_chart, histogram_chart
-from hilum.reporting.figure import ACCENT, INK, QUIET, encode_figure, new_figure, quieten
-from hilum.reporting.page import png_uri, render_page
+from hilum.reporting.figure import ACCENT, INK, QUIET, encode_figure, new_figure, new_panels, quieten
+from hilum.reporting.page import jpeg_uri, render_page
 from hilum.reporting.table import Cell, Table
 from hilum.reporting.wording import percent, title_of
 from hilum.runs import write_bytes, write_text
@@ -44,26 +44,28 @@ def write_description(
     Raises:
         StorageError: The disk is full or cannot be written.
     """
-    pictures = {"counts": encode_figure(_counts_figure(description))}
+    sheets = {}
     if samples:
-        pictures["samples"] = encode_figure(_grid([*samples], _ACROSS))
+        sheets["samples"] = _grid([*samples], _ACROSS)
     if any(preview):
-        widest = max(len(row) for row in preview)
-        pictures["augmentation"] = encode_figure(_grid([film for row in preview for film in row], widest))
-    for name, content in pictures.items():
-        write_bytes(folder / f"{name}.png", content)
+        sheets["augmentation"] = _grid([film for row in preview for film in row], max(len(row) for row in preview))
+    for name, figure in {"counts": _counts_figure(description), **sheets}.items():
+        write_bytes(folder / f"{name}.png", encode_figure(figure))
     write_text(folder / "describe.json", description.to_json())
     page = folder / "describe.html"
-    write_text(page, _page(description, {name: png_uri(content) for name, content in pictures.items()}))
+    write_text(
+        page, _page(description, {name: jpeg_uri(encode_figure(figure, "jpeg")) for name, figure in sheets.items()})
+    )
     return page
 
 
 @dataclass(frozen=True)
 class _MatrixCell:
-    """Films with both findings, and how dark the cell is."""
+    """Films with both findings, how dark the cell is, and whether it is on the diagonal."""
 
     count: str
     shade: float
+    own: bool
 
 
 def _page(description: Description, pictures: Mapping[str, str]) -> str:
@@ -114,11 +116,13 @@ def _matrix(description: Description) -> list[tuple[str, list[_MatrixCell]]]:
     rows = []
     for a, counts in description.co_occurrence.items():
         total = max(description.positives.get(a, 0), 1)
-        cells = [
-            _MatrixCell(f"{n:,}", round(_DARKEST * min(n / total, 1), 3) if a != b else 0) for b, n in counts.items()
-        ]
+        cells = [_matrix_cell(n, total, own=a == b) for b, n in counts.items()]
         rows.append((title_of(a), cells))
     return rows
+
+
+def _matrix_cell(n: int, total: int, *, own: bool) -> _MatrixCell:
+    return _MatrixCell(f"{n:,}", 0 if own else round(_DARKEST * min(n / total, 1), 3), own)
 
 
 def _named(counts: Mapping[str, int]) -> dict[str, int]:
@@ -143,13 +147,11 @@ def _counts_figure(description: Description) -> "Figure":
 
 
 def _grid(films: Sequence[SampleFilm], across: int) -> "Figure":
-    rows = -(-len(films) // across)
-    figure = new_figure(1.5 * across, 1.72 * rows)
-    for number, film in enumerate(films):
-        axes = figure.add_subplot(rows, across, number + 1)
+    figure, panels = new_panels(len(films), across, side=1.4, gap=(0.1, 0.22))
+    for axes, film in zip(panels, films, strict=True):
         axes.imshow(film.pixels, cmap="gray", vmin=0, vmax=255)
         axes.set_axis_off()
-        axes.set_title(_shortened(film.caption), fontsize=6.5, color=INK)
+        axes.set_title(_shortened(film.caption), fontsize=6.5, color=INK, pad=3)
     return figure
 
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoesca
 
 from hilum.imaging import resize_square
 
-__all__ = ["film_uri", "png_uri", "render_page"]
+__all__ = ["film_uri", "jpeg_uri", "render_page"]
 
 _QUALITY = 82
 
@@ -39,16 +39,12 @@ def film_uri(pixels: UInt8[np.ndarray, "..."], size_px: int) -> str:
     layers = [resize_square(colour[..., layer].astype(np.float32) / 255, side) for layer in range(3)]
     buffer = io.BytesIO()
     imsave(buffer, np.stack(layers, axis=2), format="jpeg", pil_kwargs={"quality": _QUALITY, "optimize": True})
-    return _uri("image/jpeg", buffer.getvalue())
+    return jpeg_uri(buffer.getvalue())
 
 
-def png_uri(content: bytes) -> str:
-    """Return a PNG file's bytes as an address that stands in a page."""
-    return _uri("image/png", content)
-
-
-def _uri(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+def jpeg_uri(content: bytes) -> str:
+    """Return a JPEG file's bytes as an address that stands in a page."""
+    return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
 
 
 def _read_template(name: str) -> str:

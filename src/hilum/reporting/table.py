@@ -62,6 +62,10 @@ class Table:
         """Return a cell for a percentage."""
         return Cell(percent(value)) if math.isfinite(value) else self._dash(reason)
 
+    def noted(self, text: str, note: str) -> Cell:
+        """Return a cell with a note."""
+        return Cell(text, mark=self._mark(note))
+
     def _dash(self, reason: str) -> Cell:
         return Cell(DASH, mark=self._mark(reason))
 
@@ -75,16 +79,16 @@ class Table:
 def finding_rows(evaluation: Evaluation) -> Table:
     """Return the table of findings: how many, AUROC, AUPRC, and what happens at the threshold."""
     columns = ("present", "absent", "prevalence", "AUROC", "AUPRC", "threshold", "sensitivity", "specificity")
-    table = Table(columns)
+    table, thresholds_from = Table(columns), evaluation.pedigree.thresholds_from
     for name, finding in evaluation.findings.items():
-        table.add(title_of(name), *_finding_cells(table, finding))
+        table.add(title_of(name), *_finding_cells(table, finding, thresholds_from))
     macro, measurable = evaluation.macro, evaluation.measurable
     _mean_row(table, "Mean", macro.get("auroc"), macro.get("auprc"))
     _mean_row(table, "Mean, at least 25 positives", measurable.get("auroc"), measurable.get("auprc"))
     if evaluation.ancestor is not None:
         _mean_row(table, "Mean, the ancestor’s findings", evaluation.ancestor, None)
     if evaluation.no_finding is not None:
-        table.summarise(f"{NO_FINDING} (derived)", *_finding_cells(table, evaluation.no_finding))
+        table.summarise(f"{NO_FINDING} (derived)", *_finding_cells(table, evaluation.no_finding, thresholds_from))
     return table
 
 
@@ -110,7 +114,7 @@ def operating_reason(point: OperatingPoint, *, n_relevant: int, absent: str) -> 
     return absent if n_relevant == 0 else "not computed"
 
 
-def _finding_cells(table: Table, finding: FindingEvaluation) -> tuple[Cell, ...]:
+def _finding_cells(table: Table, finding: FindingEvaluation, thresholds_from: str) -> tuple[Cell, ...]:
     point, auroc = finding.operating_point, finding.auroc
     no_sensitivity = operating_reason(point, n_relevant=auroc.n_positive, absent="no film has it")
     no_specificity = operating_reason(point, n_relevant=auroc.n_negative, absent="every film has it")
@@ -120,10 +124,17 @@ def _finding_cells(table: Table, finding: FindingEvaluation) -> tuple[Cell, ...]
         table.share(finding.prevalence, "no film has a known label"),
         table.estimate(auroc, why(auroc)),
         table.estimate(finding.auprc, why(finding.auprc)),
-        table.number(point.threshold, "no threshold could be chosen"),
+        _threshold_cell(table, point, thresholds_from),
         table.estimate(point.sensitivity, no_sensitivity),
         table.estimate(point.specificity, no_specificity),
     )
+
+
+def _threshold_cell(table: Table, point: OperatingPoint, thresholds_from: str) -> Cell:
+    """Return the threshold; one that comes from elsewhere than the others is noted."""
+    if math.isfinite(point.threshold) and point.chosen_on != thresholds_from:
+        return table.noted(fixed(point.threshold), f"this threshold: {point.chosen_on}")
+    return table.number(point.threshold, "no threshold could be chosen")
 
 
 def _mean_row(table: Table, name: str, auroc: MacroMetric | None, auprc: MacroMetric | None) -> None:
