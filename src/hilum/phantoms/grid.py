@@ -127,13 +127,13 @@ class Grid:
         length = np.sqrt(along_x * along_x + along_y * along_y) + np.float32(1e-9)
         count = max(1, math.ceil(2 * float(tubes.radius.max(initial=0.0)) / (0.9 * self.spacing_cm)))
         across = (np.arange(count) + 0.5) / count * 2 - 1
-        if count == 1:  # A tube thinner than a pixel: all its cross-section on the centre line.
-            profile = np.array([math.pi / 4 * (1 - tubes.hollow**2)])
-        else:
-            profile = np.sqrt(1 - across**2)
+        profile = np.sqrt(1 - across**2)
+        if count > 1:  # A tube thinner than a pixel has all its cross-section on the centre line.
             profile -= tubes.hollow * np.sqrt(np.maximum(1 - (across / max(tubes.hollow, 1e-6)) ** 2, 0))
+        profile *= math.pi / 4 * (1 - tubes.hollow**2) / profile.mean()
         reach = (tubes.radius / length).astype(np.float32)
         area = (tubes.depth * tubes.radius * length * tubes.stretch).astype(np.float32)
+        area[:, [0, -1]] *= np.float32(0.5)
         at = across.astype(np.float32)[:, None, None]
         weight = (profile * (2 / count)).astype(np.float32)[:, None, None]
         points = (x - at * (along_y * reach), y + at * (along_x * reach), weight * area)

@@ -107,5 +107,5 @@ def _shoulder(anatomy: Anatomy, grid: Grid, side: int) -> Field:
         elbow = (head[0] + side * (0.8 + anatomy.wall.arm_spread), top + 27.0)
         shaft = capsule(grid, head, elbow, 1.15) - 0.85 * capsule(grid, head, elbow, 0.72)
         ball = np.sqrt(np.maximum(1 - unit_radius(grid, head, (2.4, 2.4)), 0))
-        total += 0.55 * shaft + 1.2 * ball
+        total += 0.5 * shaft + 0.7 * ball
     return total
