@@ -3,12 +3,15 @@
 import fcntl
 import json
 import os
+import time
 from pathlib import Path
 from typing import Self
 
 from hilum.errors import RunError, StorageError
 
 __all__ = ["FileLock", "is_locked"]
+
+_SECOND_LOOK_S = 0.05
 
 
 class FileLock:
@@ -29,25 +32,30 @@ class FileLock:
             RunError: Another process holds it.
             StorageError: The file cannot be written.
         """
+        self._descriptor = -1
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise StorageError(f"cannot write {path.name}: {error.strerror}. Choose another folder.") from error
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._descriptor)
+            os.ftruncate(self._descriptor, 0)
+            os.write(self._descriptor, json.dumps({"pid": os.getpid(), "boot_id": _boot_id()}).encode())
         except BlockingIOError:
-            os.close(self._descriptor)
+            self._close()
             holder = _holder(path).get("pid", "unknown")
             raise RunError(
                 f"{purpose} is in use by process {holder}. Wait for it, stop it, or choose another folder."
             ) from None
-        os.ftruncate(self._descriptor, 0)
-        os.write(self._descriptor, json.dumps({"pid": os.getpid(), "boot_id": _boot_id()}).encode())
+        except OSError as error:
+            self._close()
+            raise StorageError(f"cannot write {path.name}: {error.strerror}. Choose another folder.") from error
 
     def release(self) -> None:
         """Let go; a second call does nothing."""
         if self._descriptor >= 0:
             os.ftruncate(self._descriptor, 0)
+            self._close()
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
 
@@ -59,17 +67,27 @@ class FileLock:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether the holder named in the lock file is alive; does not touch the lock itself."""
-    holder = _holder(path)
-    if holder.get("boot_id") != _boot_id():
+    """Whether a living process holds the lock; False if there is no such file."""
+    if not _holder(path):
         return False
+    # The named process may be gone and its number given to another: only the kernel knows.
     try:
-        os.kill(int(str(holder["pid"])), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
+        with path.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
-    return True
+    except OSError:
+        return False
+    return False
+
+
+def _lock(descriptor: int) -> None:
+    """Lock, or raise BlockingIOError; looks twice, since :func:`is_locked` may hold the file for a moment."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(_SECOND_LOOK_S)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _holder(path: Path) -> dict[str, object]:

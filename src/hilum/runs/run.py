@@ -1,5 +1,6 @@
 """The run folder: one place for everything a training run leaves behind."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -12,6 +13,7 @@ __all__ = ["Run", "RunSummary", "list_runs"]
 
 _JOURNAL = "journal.jsonl"
 _LOCK = "run.lock"
+_TRACKER_LOCK = "tracker.lock"
 
 
 class Run:
@@ -21,6 +23,7 @@ class Run:
         self.folder = folder
         self.journal = Journal(folder / _JOURNAL)
         self._lock = lock
+        self._at_close: list[Callable[[], None]] = []
 
     @classmethod
     def create(cls, folder: Path, *, resume: bool = False) -> Self:
@@ -31,26 +34,27 @@ class Run:
             resume: Go on where the run in ``folder`` stopped.
 
         Raises:
-            RunError: The folder holds a run already, is no run folder, or another process works on it.
+            RunError: The folder holds a run already, is no run folder, is damaged, or another process works on it.
             StorageError: The folder cannot be written.
         """
-        holds_run = bool(Journal(folder / _JOURNAL).read())
-        if resume and not folder.is_dir():
-            raise RunError(f"there is no run in {folder} to resume. Leave --resume out to start one.")
-        if holds_run and not resume:
-            raise RunError(f"{folder} holds a run already. --resume goes on with it; or choose another folder.")
-        strangers = [] if holds_run or not folder.is_dir() else [p.name for p in folder.iterdir() if p.name != _LOCK]
-        if strangers and not (folder / _JOURNAL).exists():
-            raise RunError(f"{folder} is not empty and holds no run (found {strangers[0]}). Choose another folder.")
+        _refuse(folder, resume=resume)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(folder / _LOCK, purpose=f"the run {folder.name}")
-            (folder / _JOURNAL).touch()
         except OSError as error:
-            if isinstance(error, StorageError):
-                raise
-            raise StorageError(f"cannot write to {folder}: {error.strerror}. Choose another folder.") from error
-        return cls(folder, lock=lock)
+            raise _unwritable(folder, error) from error
+        run = cls(folder, lock=lock)
+        try:
+            _refuse(folder, resume=resume)  # another process may have been here before the lock
+            run.journal.path.touch()
+            _sweep(run.checkpoint_path)
+        except RunError:
+            run.close()
+            raise
+        except OSError as error:
+            run.close()
+            raise _unwritable(folder, error) from error
+        return run
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -85,14 +89,25 @@ class Run:
         return self.folder / "report.html"
 
     @property
+    def tracker_lock_path(self) -> Path:
+        """The lock of whoever ships the journal to a tracker."""
+        return self.folder / _TRACKER_LOCK
+
+    @property
     def is_active(self) -> bool:
         """Whether a living process works on it."""
         return is_locked(self.folder / _LOCK)
 
+    def at_close(self, action: Callable[[], None]) -> None:
+        """Have ``action`` called once when the run is closed, after its lock is let go."""
+        self._at_close.append(action)
+
     def close(self) -> None:
-        """Let go of the lock; a second call does nothing."""
+        """Let go of the lock, and of those who follow the run; a second call does nothing."""
         if self._lock:
             self._lock.release()
+        while self._at_close:
+            self._at_close.pop()()
 
     def __enter__(self) -> Self:
         return self
@@ -111,7 +126,7 @@ class RunSummary:
     Attributes:
         name: Name of the folder.
         folder: The folder.
-        status: ``running``, ``finished``, or ``stopped`` (to be resumed).
+        status: ``running``, ``finished``, ``stopped`` (to be resumed), or ``damaged`` (its journal cannot be read).
         recipe: Name of the recipe; empty before training started.
         started: ISO time; empty before training started.
         epochs: Epochs trained.
@@ -134,18 +149,49 @@ def list_runs(root: Path) -> list[RunSummary]:
 
 
 def _summary(run: Run) -> RunSummary:
-    events = run.journal.read()
+    try:
+        events, damaged = run.journal.read(), False
+    except RunError:
+        events, damaged = [], True
     starts = [event for event in events if event["kind"] == "start"]
-    epochs = {event["epoch"]: event for event in events if event["kind"] == "epoch"}
-    scores = [float(str(e["validation_auroc"])) for e in epochs.values() if e["validation_auroc"] is not None]
+    epochs = {event.get("epoch"): event.get("validation_auroc") for event in events if event["kind"] == "epoch"}
+    scores = [score for score in epochs.values() if isinstance(score, int | float)]
     ended = any(event["kind"] == "end" for event in events)
-    recipe = starts[0]["recipe"] if starts else {}
+    recipe = starts[0].get("recipe") if starts else {}
     return RunSummary(
         name=run.folder.name,
         folder=run.folder,
-        status="running" if run.is_active else "finished" if ended else "stopped",
+        status="damaged" if damaged else "running" if run.is_active else "finished" if ended else "stopped",
         recipe=str(recipe.get("name", "")) if isinstance(recipe, dict) else "",
-        started=str(starts[0]["time"]) if starts else "",
+        started=str(starts[0].get("time", "")) if starts else "",
         epochs=len(epochs),
         best_auroc=max(scores, default=None),
     )
+
+
+def _refuse(folder: Path, *, resume: bool) -> None:
+    """Raise RunError if no run can start, or go on, in ``folder``."""
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file, a run needs a folder. Choose another name.")
+    if not folder.is_dir():
+        if resume:
+            raise RunError(f"there is no run in {folder} to resume. Leave --resume out to start one.")
+        return
+    journal = Journal(folder / _JOURNAL)
+    if journal.read() and not resume:
+        raise RunError(f"{folder} holds a run already. --resume goes on with it; or choose another folder.")
+    strangers = sorted(path.name for path in folder.iterdir() if path.name != _LOCK)
+    if strangers and not journal.path.exists():
+        raise RunError(f"{folder} is not empty and holds no run (found {strangers[0]}). Choose another folder.")
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process left half-written; only the lock's holder writes there."""
+    for path in folder.glob(".partial-*"):
+        path.unlink()
+
+
+def _unwritable(folder: Path, error: OSError) -> StorageError:
+    if isinstance(error, StorageError):
+        return error
+    return StorageError(f"cannot write to {folder}: {error.strerror}. Choose another folder.")
