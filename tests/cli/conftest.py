@@ -93,7 +93,7 @@ def judged(films, recipe, tmp_path_factory) -> Path:
     where = ("--manifest", films.manifest, "--store", films.store)
     trained = run_verb("train", *where, "--recipe", recipe, "--out", run, "--tracker", "none")
     assert trained.code == 0, trained.err
-    evaluated = run_verb("evaluate", "--run", run, *where, "--bootstrap", 20)
+    evaluated = run_verb("evaluate", "--run", run, *where, "--bootstrap", 20, "--tracker", "none")
     assert evaluated.code == 0, evaluated.err
     return run
 

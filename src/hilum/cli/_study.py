@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hilum.runs import Run
     from hilum.training import Recipe
 
-__all__ = ["JudgeSettings", "judge_bundle", "judge_run", "show_evaluation", "train_run", "write_run_report"]
+__all__ = ["JudgeSettings", "judge_bundle", "judge_run", "show_evaluation", "track", "train_run", "write_run_report"]
 
 
 def train_run(run: "Run", manifest: "Manifest", store: "PixelStore", recipe: "Recipe", *, tracker: str) -> "Bundle":
@@ -32,12 +32,13 @@ def train_run(run: "Run", manifest: "Manifest", store: "PixelStore", recipe: "Re
     from hilum.reporting import model_card
     from hilum.training import train
 
-    _track(run, tracker)
+    track(run, tracker)
     with watch_training() as view:
         return train(manifest, store, recipe, run=run, write_card=model_card, on_event=view.on_event)
 
 
-def _track(run: "Run", name: str) -> None:
+def track(run: "Run", name: str) -> None:
+    """Let a tracker follow the run; ``auto`` takes MLflow where it is installed, and says where it is not."""
     from hilum.errors import MissingExtraError
     from hilum.runs import get_tracker
 

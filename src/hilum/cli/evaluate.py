@@ -29,6 +29,10 @@ def evaluate(
     ] = False,
     bootstrap: Annotated[int, typer.Option(min=0, help="Replicates for the intervals.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the replicates.")] = 0,
+    tracker: Annotated[
+        str,
+        typer.Option(help="Who is told of a run's evaluation: mlflow, none, or auto: mlflow where it is installed."),
+    ] = "auto",
 ) -> None:
     """Judge on films never used in training: AUROC and AUPRC with intervals by patient, the table at the thresholds."""
     command = str(context.obj)
@@ -52,21 +56,22 @@ def evaluate(
     if run:
         if out:
             raise InvalidValueError("--out goes with --bundle; a run keeps its evaluation in its own folder")
-        _evaluate_run(run, manifest, store, settings)
+        _evaluate_run(run, manifest, store, settings, tracker)
     elif bundle:
         if not out:
             raise InvalidValueError("--bundle needs --out, the folder for evaluation.json and report.html")
         _evaluate_bundle(bundle, manifest, store, out, settings)
 
 
-def _evaluate_run(folder: Path, manifest: Path, store: Path, settings: "JudgeSettings") -> None:
-    from hilum.cli._study import judge_run, show_evaluation
+def _evaluate_run(folder: Path, manifest: Path, store: Path, settings: "JudgeSettings", tracker: str) -> None:
+    from hilum.cli._study import judge_run, show_evaluation, track
     from hilum.data import PixelStore, read_manifest
     from hilum.runs import Run
 
     Run.open(folder)
     films, pixels = read_manifest(manifest), PixelStore(store)
     with Run.create(folder, resume=True) as run, progress("judging") as on_progress:
+        track(run, tracker)
         evaluation = judge_run(run, films, pixels, settings, on_progress=on_progress)
     show_evaluation(evaluation)
     wrote(run.evaluation_path, run.evaluation_path.with_name("predictions.csv"), run.report_path)

@@ -62,12 +62,16 @@ Write = Callable[["Prediction"], None]
 def _writer(out: Path | None, spec: "BundleSpec", everything: bool) -> Iterator[Write]:
     """Give what takes a prediction and writes it where it belongs; files appear whole or not at all."""
     if out is None:
-        yield (lambda prediction: _show(prediction, spec, everything)) if sys.stdout.isatty() else _print_line
+        yield (lambda prediction: _show(prediction, spec, everything)) if _on_a_terminal() else _print_line
         return
     from hilum.runs import atomic_path
 
     with atomic_path(out) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         yield _csv_writer(stream, tuple(spec.findings)) if out.suffix == ".csv" else _line_writer(stream)
+
+
+def _on_a_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 def _csv_writer(stream: TextIO, findings: tuple[str, ...]) -> Write:
@@ -136,4 +140,7 @@ def _facts(prediction: "Prediction") -> str:
 
 
 def _meaning(sensitivity: float, specificity: float) -> str:
-    return f"at this threshold {10 * sensitivity:.0f} of 10 are found, {10 * (1 - specificity):.0f} of 10 others called"
+    """Say what the call is worth, as far as validation can tell."""
+    found = "" if sensitivity != sensitivity else f"finds {10 * sensitivity:.0f} of 10"
+    called = "" if specificity != specificity else f"calls {10 * (1 - specificity):.0f} of 10 others"
+    return ", ".join(filter(None, (found, called)))

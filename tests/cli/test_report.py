@@ -1,0 +1,39 @@
+import shutil
+
+
+def test_of_a_run(hilum, run_copy):
+    page = run_copy / "report.html"
+    page.unlink()
+    answer = hilum("report", run_copy)
+    assert (answer.code, answer.out) == (0, f" wrote {page}\n")
+    assert page.stat().st_size > 1000
+
+
+def test_the_gallery_comes_back_with_the_manifest(hilum, run_copy, films, tmp_path):
+    first = (run_copy / "report.html").read_text()
+    assert hilum("report", run_copy, "--out", tmp_path / "without.html").code == 0
+    answer = hilum("report", run_copy, "--manifest", films.manifest, "--out", tmp_path / "with.html")
+    assert answer.code == 0, answer.err
+    n_pictures = [text.count("data:image/png") for text in (first, (tmp_path / "with.html").read_text())]
+    assert n_pictures[0] == n_pictures[1] > (tmp_path / "without.html").read_text().count("data:image/png")
+
+
+def test_of_an_evaluation(hilum, judged, tmp_path):
+    shutil.copy(judged / "evaluation" / "evaluation.json", tmp_path)
+    assert hilum("report", tmp_path / "evaluation.json").code == 0
+    assert (tmp_path / "report.html").is_file()
+
+
+def test_wrong_wishes(hilum, judged, run_copy, films, tmp_path):
+    answer = hilum("report", tmp_path / "nowhere")
+    assert (answer.code, "name a run folder or an evaluation.json" in answer.sentence) == (1, True)
+    answer = hilum("report", tmp_path / "empty.json")
+    assert answer.code == 1
+    (tmp_path / "empty.json").write_text("{}")
+    answer = hilum("report", tmp_path / "empty.json")
+    assert (answer.code, "empty.json is no Evaluation" in answer.sentence) == (1, True)
+    answer = hilum("report", judged / "evaluation" / "evaluation.json", "--manifest", films.manifest)
+    assert (answer.code, "--manifest goes with a run folder" in answer.sentence) == (1, True)
+    shutil.rmtree(run_copy / "evaluation")
+    answer = hilum("report", run_copy)
+    assert (answer.code, "was not evaluated yet" in answer.sentence) == (1, True)
