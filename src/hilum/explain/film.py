@@ -71,8 +71,7 @@ def _on_film(
     top, left, height, width = place
     rows = _interpolation(shape[0], top, height, size_px, relevance.shape[0])
     columns = _interpolation(shape[1], left, width, size_px, relevance.shape[1])
-    heat: Float32[np.ndarray, "height width"] = np.clip(rows @ relevance @ columns.T, 0, 1)
-    return heat
+    return np.asarray((rows @ relevance @ columns.T).clip(0, 1))
 
 
 def _interpolation(n_film: int, start: int, length: int, size_px: int, n_map: int) -> Float32[np.ndarray, "film map"]:
@@ -83,4 +82,5 @@ def _interpolation(n_film: int, start: int, length: int, size_px: int, n_map: in
     """
     in_square = start + (np.arange(n_film) + 0.5) * length / n_film
     position = (in_square * n_map / size_px - 0.5).clip(0, n_map - 1)
-    return np.maximum(0, 1 - np.abs(position[:, None] - np.arange(n_map))).astype(np.float32)
+    distance = np.abs(position[:, None] - np.arange(n_map))
+    return (1 - distance).clip(0).astype(np.float32)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,12 @@ import torch
 from jaxtyping import Float64, Int64, UInt8
 
 from hilum.data import PixelStore
-from hilum.errors import DataError, ImageRefusedError
+from hilum.errors import BundleError, DataError, ImageRefusedError, InvalidValueError
 from hilum.imaging import read_image, resize_square
 from hilum.inference.calibration import calibrate
+from hilum.metrics import apply_platt
 from hilum.models import Bundle
-from hilum.records import Call, FindingAnswer, FindingRule, Image, Prediction
+from hilum.records import Call, FindingAnswer, FindingRule, Image, ImageFacts, Prediction
 
 __all__ = ["Predictor"]
 
@@ -57,16 +59,26 @@ class Predictor:
 
         Yields:
             Exactly one prediction per path.
+
+        Raises:
+            InvalidValueError: ``batch_size`` is below 1.
+            MissingExtraError: A DICOM file, and pydicom is not installed.
+            BundleError: The model gives outputs that are not finite.
         """
+        _check_batch_size(batch_size)
         for start in range(0, len(paths), batch_size):
             yield from self._predict_batch(paths[start : start + batch_size])
             if on_progress:
                 on_progress(min(start + batch_size, len(paths)), len(paths))
 
     def predict_image(self, image: Image, *, path: Path = Path("image")) -> Prediction:
-        """Answer for a film that has been read already; ``path`` names it in the answer."""
+        """Answer for a film that has been read already; ``path`` names it in the answer.
+
+        Raises:
+            BundleError: The model gives outputs that are not finite.
+        """
         (logits,) = self._logits(self._square(image)[None])
-        return self._answered(path, image, logits)
+        return self._answered(path, image.facts, logits)
 
     def logits_from_store(
         self,
@@ -76,11 +88,14 @@ class Predictor:
         batch_size: int = 64,
         on_progress: OnProgress | None = None,
     ) -> Float64[np.ndarray, "image finding"]:
-        """Return logits for ``rows`` of a store.
+        """Return logits for ``rows`` of a store, in their order; an array without rows if there are none.
 
         Raises:
             DataError: The store has another size or resize rule than the bundle was trained with.
+            InvalidValueError: A row without a film, or ``batch_size`` is below 1.
+            BundleError: The model gives outputs that are not finite.
         """
+        _check_batch_size(batch_size)
         rules = self.bundle.spec.input
         if (store.size_px, store.rule) != (rules.size_px, rules.resize):
             raise DataError(
@@ -96,13 +111,23 @@ class Predictor:
         return logits
 
     def _predict_batch(self, paths: Sequence[Path]) -> list[Prediction]:
-        outcomes = [_read(path) for path in paths]
-        images = [outcome for outcome in outcomes if isinstance(outcome, Image)]
-        logits = iter(self._logits(np.stack([self._square(image) for image in images]))) if images else iter(())
+        # Only squares are kept: sixteen films at their own size could fill the memory.
+        outcomes = [self._read(path) for path in paths]
+        films = [outcome for outcome in outcomes if isinstance(outcome, _Film)]
+        logits = iter(self._logits(np.stack([film.square for film in films]))) if films else iter(())
         return [
-            self._answered(path, outcome, next(logits)) if isinstance(outcome, Image) else self._refused(path, outcome)
+            self._answered(path, outcome.facts, next(logits))
+            if isinstance(outcome, _Film)
+            else self._refused(path, outcome)
             for path, outcome in zip(paths, outcomes, strict=True)
         ]
+
+    def _read(self, path: Path) -> "_Film | ImageRefusedError":
+        try:
+            image = read_image(path)
+        except ImageRefusedError as refusal:
+            return refusal
+        return _Film(self._square(image), image.facts)
 
     def _square(self, image: Image) -> UInt8[np.ndarray, "size size"]:
         rules = self.bundle.spec.input
@@ -110,22 +135,28 @@ class Predictor:
 
     def _logits(self, pixels: UInt8[np.ndarray, "image size size"]) -> Float64[np.ndarray, "image finding"]:
         with torch.inference_mode():
-            logits = self.bundle.model(self.bundle.to_input(pixels).to(self._device))
-        return np.asarray(logits.float().cpu().numpy(), dtype=np.float64)
-
-    def _answered(self, path: Path, image: Image, logits: Float64[np.ndarray, " finding"]) -> Prediction:
-        probabilities = calibrate(self.bundle.spec, logits[None])[0]
-        answers = {
-            name: _answer(float(logit), float(probability), rule)
-            for (name, rule), logit, probability in zip(
-                self.bundle.spec.findings.items(), logits, probabilities, strict=True
+            outputs = self.bundle.model(self.bundle.to_input(pixels).to(self._device))
+        logits = np.asarray(outputs.float().cpu().numpy(), dtype=np.float64)
+        if not np.isfinite(logits).all():
+            raise BundleError(
+                f"{self.bundle.folder} gives outputs that are not finite on {self._device}; nothing follows from them: "
+                "answer on another device, or train again"
             )
+        return logits
+
+    def _answered(self, path: Path, facts: ImageFacts, logits: Float64[np.ndarray, " finding"]) -> Prediction:
+        scores = apply_platt(logits, 1.0, 0.0)
+        probabilities = calibrate(self.bundle.spec, logits[None])[0]
+        rules = self.bundle.spec.findings.items()
+        answers = {
+            name: _answer(float(score), float(probability), rule)
+            for (name, rule), score, probability in zip(rules, scores, probabilities, strict=True)
         }
         return Prediction(
             image_id=path.name,
             path=str(path),
             status="answered",
-            facts=image.facts,
+            facts=facts,
             findings=answers,
             bundle_digest=self.bundle.digest,
         )
@@ -141,16 +172,21 @@ class Predictor:
         )
 
 
-def _read(path: Path) -> Image | ImageRefusedError:
-    try:
-        return read_image(path)
-    except ImageRefusedError as refusal:
-        return refusal
+@dataclass(frozen=True, eq=False)
+class _Film:
+    """What is kept of a film that was read."""
+
+    square: UInt8[np.ndarray, "size size"]
+    facts: ImageFacts
 
 
-def _answer(logit: float, probability: float, rule: FindingRule) -> FindingAnswer:
-    score = 1 / (1 + math.exp(-logit)) if logit > -700 else 0.0
+def _answer(score: float, probability: float, rule: FindingRule) -> FindingAnswer:
     call: Call | None = None
     if not math.isnan(rule.threshold):
         call = "present" if probability >= rule.threshold else "absent"
     return FindingAnswer(score=score, probability=probability, threshold=rule.threshold, call=call)
+
+
+def _check_batch_size(batch_size: int) -> None:
+    if batch_size < 1:
+        raise InvalidValueError(f"batch_size must be at least 1, got {batch_size}")
