@@ -1,4 +1,4 @@
-"""Checkpoints: all of a run's state after an epoch, in one safetensors file that is either the old one or the new one."""
+"""Checkpoints: all of a run's state after an epoch, in one safetensors file: either the old one or the new one."""
 
 import json
 from collections.abc import Mapping
@@ -66,9 +66,16 @@ def optimiser_tensors(optimiser: Optimizer) -> dict[str, Tensor]:
 
 
 def load_optimiser(optimiser: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Give an optimiser the state that :func:`optimiser_tensors` returned."""
+    """Give an optimiser the state that :func:`optimiser_tensors` returned.
+
+    Files keep no memory layout. What has its parameter's shape gets its layout too, so that steps after a resume are
+    as fast as before and give the same bytes.
+    """
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         number, name = key.split(".", 1)
-        state.setdefault(int(number), {})[name] = tensor
+        like = parameters[int(number)].detach()
+        fitted = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape and tensor.ndim else tensor
+        state.setdefault(int(number), {})[name] = fitted
     optimiser.load_state_dict({**optimiser.state_dict(), "state": state})

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from hilum.data import Augmentation, PixelStore, batches
 from hilum.errors import RunError
@@ -40,13 +40,19 @@ _VALIDATION_BATCH = 64
 
 @dataclass(frozen=True)
 class _Steps:
-    """What the steps of an epoch gave."""
+    """What the steps of an epoch gave.
+
+    Attributes:
+        loss: Mean over the films of the steps that were taken; NaN if none was.
+        rate: Learning rate of the last step.
+        n_skipped: Steps left out.
+        images_per_second: Films per second of training.
+    """
 
     loss: float
     rate: float
-    n_films: int
     n_skipped: int
-    seconds: float
+    images_per_second: float
 
 
 class Trainer:
@@ -81,22 +87,25 @@ class Trainer:
         self._judged: FilmModel = copy.deepcopy(model) if self._average else model
         self._steps_per_epoch = -(-len(self._train.rows) // self._section.batch_size)
         self._bad_steps = 0
+        # A step that is left out must not leave its films' statistics behind in batch normalisation either.
+        self._buffers = list(self.model.buffers())
+        self._buffers_before = [buffer.clone() for buffer in self._buffers]
 
     def fit(self) -> str:
         """Train until the last epoch or until patience ends; return why it ended.
 
         Raises:
-            RunError: The loss was not finite in many steps on end.
+            RunError: Loss or gradient was not finite in many steps on end, or answers on validation are not.
             StorageError: A checkpoint could not be written; the last one is still good.
         """
         if self._last.is_file():
             self._resume()
+        self._tidy()
         reason = self._end()
         while not reason:
             self._epoch()
             reason = self._end()
-        best = read_checkpoint(self._best)
-        self.model.load_state_dict(best.tensors)
+        self.model.load_state_dict(read_checkpoint(self._best).tensors)
         return reason
 
     def look(self) -> Validation:
@@ -115,7 +124,16 @@ class Trainer:
 
     @property
     def _best(self) -> Path:
-        return self._run.checkpoint_path / "best.safetensors"
+        """The weights of the best epoch so far: a file per epoch, so that none is overwritten before `_last` is."""
+        epochs = [event["epoch"] for event in self.history if event["best"]]
+        return self._run.checkpoint_path / f"best-{epochs[-1] if epochs else 0}.safetensors"
+
+    def _tidy(self) -> None:
+        """Remove what a killed process left half-written, and weights that are the best no more."""
+        folder = self._run.checkpoint_path
+        for path in (*folder.glob(".partial-*"), *folder.glob("best-*.safetensors")):
+            if path != self._best:
+                path.unlink(missing_ok=True)
 
     def _end(self) -> str:
         since = epochs_since_best(self.aurocs)
@@ -126,6 +144,7 @@ class Trainer:
         return ""
 
     def _epoch(self) -> None:
+        started = time.monotonic()
         steps = self._train_one_epoch(len(self.history))
         if self._average:
             self._judged.load_state_dict(self._average.state)
@@ -133,27 +152,28 @@ class Trainer:
         event: dict[str, object] = {
             "epoch": len(self.history) + 1,
             "epochs": self._section.epochs,
-            "train_loss": steps.loss,
-            "validation_loss": validation.loss,
+            "train_loss": _number(steps.loss),
+            "validation_loss": _number(validation.loss),
             "validation_auroc": _number(validation.mean_auroc),
             "auroc": {name: _number(value) for name, value in validation.aurocs.items()},
-            "images_per_second": steps.n_films / steps.seconds,
+            "images_per_second": steps.images_per_second,
             "learning_rate": steps.rate,
-            "seconds": steps.seconds,
+            "seconds": time.monotonic() - started,
             "skipped_steps": steps.n_skipped,
         }
+        event["best"] = epochs_since_best([*self.aurocs, validation.mean_auroc]) == 0 or not self.history
         self.history.append(event)
-        event["best"] = epochs_since_best(self.aurocs) == 0 or len(self.history) == 1
         # In this order a kill between any two lines is made good by the resumed epoch or by `_resume`.
         if event["best"]:
             write_checkpoint(self._best, Checkpoint(self._judged.state_dict(), {"epoch": event["epoch"]}))
         write_checkpoint(self._last, self._checkpoint())
+        self._tidy()
         self._run.journal.append("epoch", **event)
         self._on_event("epoch", event)
 
     def _train_one_epoch(self, epoch: int) -> _Steps:
         self.model.train()
-        started, total, n_films, n_skipped, rate = time.monotonic(), 0.0, 0, 0, 0.0
+        started, total, n_films, n_learnt, n_skipped, rate = time.monotonic(), 0.0, 0, 0, 0, 0.0
         train, section = self._train, self._section
         reader = batches(
             self._store,
@@ -174,30 +194,38 @@ class Trainer:
             set_learning_rate(self._optimiser, rate)
             loss = self._step(batch.images.to(self._device), batch.targets.to(self._device))
             n_films += len(batch.images)
-            n_skipped += math.isnan(loss)
-            total += 0.0 if math.isnan(loss) else loss * len(batch.images)
+            if math.isnan(loss):
+                n_skipped += 1
+            else:
+                total, n_learnt = total + loss * len(batch.images), n_learnt + len(batch.images)
             done = {"epoch": epoch + 1, "epochs": section.epochs, "done": n_films, "total": len(train.rows)}
             self._on_event("step", {**done, "images_per_second": n_films / (time.monotonic() - started)})
-        seconds = time.monotonic() - started
-        return _Steps(total / max(n_films, 1), rate, n_films, n_skipped, seconds)
+        mean = total / n_learnt if n_learnt else math.nan
+        return _Steps(mean, rate, n_skipped, n_films / (time.monotonic() - started))
 
     def _step(self, images: Tensor, targets: Tensor) -> float:
         """Take one step; return its loss, or NaN if it was left out because loss or gradient was not finite."""
         self._optimiser.zero_grad(set_to_none=True)
+        torch._foreach_copy_(self._buffers_before, self._buffers)
         with torch.autocast(self._device.type, torch.bfloat16) if self._half else nullcontext():
             logits = self.model(images)
         loss = self._loss(logits.float(), targets)
         loss.backward()  # type: ignore[no-untyped-call]
         parameters = [tensor for tensor in self.model.parameters() if tensor.grad is not None]
-        norm = clip_grad_norm_(parameters, self._section.clip_norm or math.inf)
-        if not (torch.isfinite(loss) and torch.isfinite(norm)):
+        norm = get_total_norm([tensor.grad for tensor in parameters if tensor.grad is not None])
+        # One question to the device per step: nothing but these two numbers is waited for.
+        value, size = torch.stack([loss.detach(), norm]).tolist()
+        if not (math.isfinite(value) and math.isfinite(size)):
+            torch._foreach_copy_(self._buffers, self._buffers_before)
             self._count_bad_step()
             return math.nan
+        if self._section.clip_norm:
+            clip_grads_with_norm_(parameters, self._section.clip_norm, norm)
         self._bad_steps = 0
         self._optimiser.step()
         if self._average:
-            self._average.update(self.model)
-        return float(loss)
+            self._average.update()
+        return float(value)
 
     @property
     def _half(self) -> bool:
@@ -209,8 +237,9 @@ class Trainer:
         self._bad_steps += 1
         if self._bad_steps >= _MOST_BAD_STEPS:
             raise RunError(
-                f"loss or gradient was not finite in {self._bad_steps} steps on end. The last checkpoint is good: "
-                "lower training.learning_rate, or set training.precision=fp32, and start anew"
+                f"loss or gradient was not finite in {self._bad_steps} steps on end, in epoch {len(self.history) + 1}; "
+                "what earlier epochs left is good. Lower training.learning_rate, or set training.precision=fp32, and "
+                "start anew"
             )
 
     def _validate(self, model: nn.Module) -> Validation:
@@ -234,14 +263,16 @@ class Trainer:
             "random.": {"cpu": torch.get_rng_state(), **_cuda_random_state(self._device)},
         }
         tensors = {f"{prefix}{name}": tensor for prefix, group in groups.items() for name, tensor in group.items()}
+        average_steps = self._average.steps if self._average else 0
         return Checkpoint(
-            tensors, {"history": self.history, "average_steps": self._average.steps if self._average else 0}
+            tensors, {"history": self.history, "average_steps": average_steps, "bad_steps": self._bad_steps}
         )
 
     def _resume(self) -> None:
         """Take up the state after the last finished epoch, and write its event if the journal lacks it."""
         last = read_checkpoint(self._last)
         self.history = list(last.facts["history"])  # type: ignore[call-overload]
+        self._bad_steps = int(str(last.facts["bad_steps"]))
         self.model.load_state_dict(last.group("model."))
         load_optimiser(self._optimiser, last.group("optimiser."))
         if self._average:

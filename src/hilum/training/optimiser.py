@@ -30,8 +30,8 @@ def make_optimiser(model: FilmModel, section: TrainingSection) -> Optimizer:
         if tensors
     ]
     if section.optimiser == "sgd":
-        return SGD(groups, lr=section.learning_rate, momentum=_MOMENTUM, nesterov=True)
-    return AdamW(groups, lr=section.learning_rate, foreach=True)
+        return SGD(groups, lr=section.learning_rate, momentum=_MOMENTUM, nesterov=True, fused=True)
+    return AdamW(groups, lr=section.learning_rate, fused=True)
 
 
 def learning_rate(

@@ -7,7 +7,7 @@ from typing import Literal
 
 from hilum.config import Section, load, setting
 from hilum.data import AugmentationSection
-from hilum.errors import ConfigError, UnknownNameError
+from hilum.errors import ConfigError, InvalidValueError, UnknownNameError
 from hilum.findings import NIH_FINDINGS, get_finding
 from hilum.losses import LossSection
 from hilum.models import ModelSection, get_backbone
@@ -42,9 +42,12 @@ class Recipe(Section):
     training: TrainingSection = TrainingSection()
 
     def model_post_init(self, _context: object, /) -> None:
-        """Refuse unknown findings and a size that the backbone cannot take."""
+        """Refuse unknown or repeated findings and a size that the backbone cannot take."""
         for name in self.findings:
             get_finding(name)
+        repeated = [name for name in self.findings if self.findings.count(name) > 1]
+        if repeated:
+            raise InvalidValueError(f"findings name {repeated[0]} more than once: each may stand once")
         get_backbone(self.model.backbone).check_size(self.size_px)
 
 

@@ -44,4 +44,4 @@ class TrainingSection(Section):
     freeze_stages: int = setting(default=0, ge=0)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     device: str = setting(default="auto", min_length=1)
-    seed: int = setting(default=0, ge=0)
+    seed: int = setting(default=0, ge=0, lt=2**63)

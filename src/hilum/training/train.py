@@ -1,6 +1,6 @@
 """Training: a manifest, a store and a recipe become a bundle."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import cast
 
@@ -53,14 +53,18 @@ def train(
         StorageError: The disk is full; what was written before is still good, and the run can be resumed.
     """
     tell = on_event or _ignore
+    recipe = recipe if recipe.findings else recipe.model_copy(update={"findings": manifest.findings})
     films = select_films(manifest, store, recipe)
     device = _device(recipe.training.device)
-    with torch.random.fork_rng():
+    identity = _identity(manifest, store, recipe)
+    begun = _begun(run, identity)
+    if _ended(run):
+        return load_bundle(run.bundle_path)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(recipe.training.seed)
         model, start = _build(recipe, store, films[0])
-        _write_start(run, manifest, store, recipe, films, start, tell)
-        if _ended(run):
-            return load_bundle(run.bundle_path)
+        if not begun:
+            _write_start(run, recipe, identity, films, start, tell)
         prevalence = torch.from_numpy(films[0].prevalence).to(device)
         trainer = Trainer(
             model,
@@ -116,36 +120,58 @@ def _device(name: str) -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise InvalidValueError(f"training.device={name}: expected auto, cpu, cuda or cuda:0") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise InvalidValueError(f"training.device={name}: this machine has no CUDA device; use auto or cpu")
+    there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if (device.index or 0) >= there.get(device.type, 0):
+        raise InvalidValueError(f"training.device={name}: this machine has no such device; use auto or cpu")
     return device
 
 
-def _write_start(
-    run: Run,
-    manifest: Manifest,
-    store: PixelStore,
-    recipe: Recipe,
-    films: tuple[Films, Films],
-    start: StartReport,
-    tell: OnEvent,
-) -> None:
-    """Write down what the run was told, or check that it is what it was told at first."""
-    identity = {
+def _identity(manifest: Manifest, store: PixelStore, recipe: Recipe) -> dict[str, object]:
+    """Return what a run must find unchanged when it goes on."""
+    return {
         "recipe": recipe.model_dump(mode="json"),
         "manifest_digest": manifest.digest,
         "split_digest": manifest.split_digest,
         "store_digest": store.digest,
     }
+
+
+def _begun(run: Run, identity: Mapping[str, object]) -> bool:
+    """Return whether the run was started before; raises RunError if it was told something else then."""
     starts = [event for event in run.journal.read() if event["kind"] == "start"]
-    if starts:
-        changed = [name for name, value in identity.items() if starts[0][name] != value]
-        if changed:
-            raise RunError(
-                f"the run {run.folder.name} was started with another {changed[0].replace('_', ' ')}: resume it with "
-                "what it was started with, or start a new one"
-            )
-        return
+    if not starts:
+        return False
+    before, now = dict(_leaves(starts[0])), dict(_leaves(identity))
+    changed = [key for key in now if before.get(key) != now[key]]
+    if changed:
+        key = changed[0]
+        what = key.removesuffix("_digest").replace("store", "pixel store")
+        if key.startswith("recipe."):
+            what = f"recipe ({key.removeprefix('recipe.')} was {before.get(key)}, is {now[key]})"
+        raise RunError(
+            f"the run {run.folder.name} was started with another {what}: resume it with what it was started with, "
+            "or start a new one"
+        )
+    return True
+
+
+def _leaves(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _write_start(
+    run: Run,
+    recipe: Recipe,
+    identity: Mapping[str, object],
+    films: tuple[Films, Films],
+    start: StartReport,
+    tell: OnEvent,
+) -> None:
+    """Write down what the run was told."""
     facts = {
         **identity,
         "versions": versions(),
@@ -171,8 +197,9 @@ def _write_end(run: Run, trainer: Trainer, reason: str, tell: OnEvent) -> None:
         "seconds": sum(float(str(event["seconds"])) for event in trainer.history),
         "reason": reason,
     }
-    run.journal.append("end", **facts)
+    # The end comes last: a run killed before it is sealed once more, one killed after it lacks nothing.
     run.journal.append("artefact", name="bundle", path=run.bundle_path.name)
+    run.journal.append("end", **facts)
     tell("end", facts)
 
 

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import nn
 
-from hilum.data import Batch, PixelStore, batches
+from hilum.data import PixelStore, batches
+from hilum.errors import RunError
 from hilum.losses import Loss
 from hilum.metrics import apply_platt, auroc, choose_threshold, fit_platt, wilson_interval
 from hilum.records import FindingRule, Interval
@@ -50,16 +51,24 @@ def validate(
     batch_size: int,
     device: torch.device,
 ) -> Validation:
-    """Run the model, in evaluation mode, over the validation films."""
+    """Run the model, in evaluation mode, over the validation films.
+
+    Raises:
+        RunError: An answer is not finite: training went astray.
+    """
     model.eval()
-    outputs = []
+    reader = batches(store, rows, targets.astype(np.float32), batch_size=batch_size)
     with torch.inference_mode():
-        batch: Batch
-        for batch in batches(store, rows, targets.astype(np.float32), batch_size=batch_size):
-            outputs.append(model(batch.images.to(device)).float().cpu())
+        outputs = [model(batch.images.to(device)).float().cpu() for batch in reader]
         logits = torch.cat(outputs)
         value = float(loss(logits.to(device), torch.from_numpy(targets).float().to(device)))
     numbers = logits.numpy().astype(np.float64)
+    n_wild = int((~np.isfinite(numbers)).any(axis=1).sum())
+    if n_wild:
+        raise RunError(
+            f"the network's answers for {n_wild:,} of {len(numbers):,} validation films are not finite: lower "
+            "training.learning_rate, or set training.precision=fp32, and start anew"
+        )
     aurocs = {name: auroc(numbers[:, i], targets[:, i]) for i, name in enumerate(findings)}
     return Validation(numbers, targets, value, aurocs)
 
