@@ -7,9 +7,9 @@ from hilum.reporting.drawing import Panel, add_bar, add_line, add_text, new_pict
 __all__ = ["bar_chart", "histogram_chart"]
 
 _ROW = 22.0
-_WIDTH = 300.0
-_NAMES = 74.0
-_COUNTS = 56.0
+_WIDTH = 240.0
+_NAMES = 62.0
+_COUNTS = 50.0
 
 
 def bar_chart(counts: Mapping[str, int], label: str) -> str:
