@@ -7,7 +7,7 @@ from hilum.findings import NIH_FINDINGS
 from hilum.phantoms import SIGNS, draw_case, render_phantom
 from hilum.phantoms.render import layers
 
-SEEDS = range(6)
+SEEDS = range(4)
 LIGHTER = {"Pneumothorax", "Emphysema"}
 """Signs with less tissue on the beam; a hernia has both, fluid and gas."""
 

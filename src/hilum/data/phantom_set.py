@@ -92,8 +92,8 @@ def write_phantoms(
         on_progress: Called with films done and films in all.
 
     Raises:
-        InvalidValueError: A number is out of its range.
-        UnknownNameError: ``prevalence`` is unknown.
+        InvalidValueError: A number is out of its range; an older set is still there.
+        UnknownNameError: ``prevalence`` is unknown; likewise.
         DataError: The folder holds something that is not a set of phantoms.
         StorageError: The disk is full or cannot be written.
         MissingExtraError: DICOM was asked for and pydicom is not installed.
@@ -103,8 +103,9 @@ def write_phantoms(
             "count and workers must be at least 1 and label_noise lie in [0, 0.5]; "
             f"got {count}, {workers} and {label_noise}"
         )
-    _make_room(folder, count=count, size_px=size_px, seed=seed, prevalence=prevalence, label_noise=label_noise)
     render = partial(render_film, seed, size_px=size_px, prevalence=prevalence)
+    render(0)  # Settings that cannot be rendered must not cost an older set.
+    _make_room(folder, count=count, size_px=size_px, seed=seed, prevalence=prevalence, label_noise=label_noise)
     labels: list[list[object]] = []
     boxes: list[list[object]] = []
     called: list[tuple[str, ...]] = []

@@ -274,6 +274,6 @@ class Atelectasis(Sign):
 def _plate(grid: Grid, centre: tuple[float, float], half: float, thick: float, angle: float, bent: Field) -> Field:
     x, y = grid.x - centre[0], grid.y - centre[1] + bent
     along, across = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
-    tapered = thick * (1.15 - 0.5 * np.clip(np.abs(along) / half, 0, 1))
+    tapered = np.maximum(thick * (1.15 - 0.5 * np.clip(np.abs(along) / half, 0, 1)), 0.6 * grid.spacing_cm)
     share: Field = np.exp(-(((across + 0.02 * along * along) / tapered) ** 2)) * smooth_step(half - np.abs(along), 2.6)
     return share
