@@ -16,7 +16,7 @@ import struct
 import zlib
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float64, UInt8
@@ -45,27 +45,15 @@ _DEFLATED = "1.2.840.10008.1.2.1.99"
 _LOSSY = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91"}
 _DX_FOR_PRESENTATION = "1.2.840.10008.5.1.4.1.1.1.1"
 _EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+# By (implicit VR, little endian).
+_NATIVE_SYNTAX: dict[tuple[bool | None, bool | None], str] = {
+    (True, True): "1.2.840.10008.1.2",
+    (False, True): _EXPLICIT_LITTLE_ENDIAN,
+    (False, False): "1.2.840.10008.1.2.2",
+}
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _OWN_ROOT = "2.25."
 _UNDEFINED_LENGTH = 0xFFFFFFFF
-# What pydicom and its decoders raise on data that are not what they say.
-_PYDICOM_ERRORS = (
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    NotImplementedError,
-    RuntimeError,
-    OverflowError,
-    ZeroDivisionError,
-    AssertionError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-)
-
 Values = Float64[np.ndarray, "height width"]
 
 
@@ -82,7 +70,7 @@ def read_dicom(path: Path) -> Image:
         return _image(dataset)
     except ImageRefusedError:
         raise
-    except _PYDICOM_ERRORS:
+    except _errors():
         raise refuse("undecodable", "Its header holds values that cannot be.") from None
 
 
@@ -99,6 +87,16 @@ def _pydicom() -> ModuleType:
     return pydicom
 
 
+def _errors() -> tuple[type[Exception], ...]:
+    """Return what pydicom and its decoders raise on data that are not what they say."""
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+
+    return (
+        *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, ArithmeticError),
+        *(AssertionError, MemoryError, struct.error, zlib.error, BytesLengthException, InvalidDicomError),
+    )
+
+
 def _dataset(pydicom: ModuleType, path: Path) -> "Dataset":
     try:
         with path.open("rb") as stream:
@@ -108,26 +106,39 @@ def _dataset(pydicom: ModuleType, path: Path) -> "Dataset":
             if meta.get("TransferSyntaxUID") == _DEFLATED:
                 raise refuse("transfer_syntax", "The data set is deflated, which hides how large it is.")
         dataset: Dataset = pydicom.dcmread(path, force=True)
-        _check_complete(dataset)
+        _check_complete(dataset, path.stat().st_size)
+        _name_syntax(pydicom, dataset)
     except ImageRefusedError:
         raise
     except (EOFError, struct.error):
         raise refuse("truncated", "The DICOM data end too early.") from None
-    except _PYDICOM_ERRORS:
+    except _errors():
         raise refuse("undecodable", "It starts as DICOM does, but cannot be read on.") from None
     return dataset
 
 
-def _check_complete(dataset: "Dataset") -> None:
-    """Refuse a file that ends before the elements it announces; must come before any of them is looked at."""
-    elements = [dataset.get_item(tag) for tag in dataset.keys()]  # noqa: SIM118 - a data set iterates over values
-    lengths = ((getattr(element, "length", None), getattr(element, "value", None)) for element in elements)
-    cut = any(
-        length not in {None, _UNDEFINED_LENGTH} and isinstance(value, bytes) and len(value) < length
-        for length, value in lengths
-    )
-    if cut or not elements:
+def _check_complete(dataset: "Dataset", n_bytes: int) -> None:
+    """Raise EOFError if the file ends amid an element; to be called before any of them is looked at."""
+    end = 0
+    for tag in dataset.keys():  # noqa: SIM118 - a data set iterates over values
+        element = dataset.get_item(tag)
+        length, value = getattr(element, "length", None), getattr(element, "value", None)
+        if isinstance(value, bytes) and length is not None and length != _UNDEFINED_LENGTH:
+            if len(value) < length:
+                raise EOFError
+            end = int(getattr(element, "value_tell", 0)) + len(value)
+    # A few bytes more than the last element may be the start of another, which pydicom drops.
+    if not any(name in dataset for name in _PIXELS) and end < n_bytes:
         raise EOFError
+
+
+def _name_syntax(pydicom: ModuleType, dataset: "Dataset") -> None:
+    """Write down how a file without meta information was read; without it pydicom does not decode."""
+    if not hasattr(dataset, "file_meta"):
+        dataset.file_meta = pydicom.dataset.FileMetaDataset()
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        syntax = _NATIVE_SYNTAX.get(dataset.original_encoding, _EXPLICIT_LITTLE_ENDIAN)
+        dataset.file_meta.TransferSyntaxUID = pydicom.uid.UID(syntax)
 
 
 def _image(dataset: "Dataset") -> Image:
@@ -174,12 +185,15 @@ def _check_header(dataset: "Dataset") -> None:
         raise refuse("body_part", "The header names another part of the body than the chest.")
     if _view(dataset) in _LATERAL:
         raise refuse("view", f"The header says view {_view(dataset)}.")
-    if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+    if not any(name in dataset for name in _PIXELS):
         raise refuse("no_pixels", "It holds no pixel data.")
     frames = _text(dataset, "NumberOfFrames") or "1"
     if frames not in {"0", "1"}:
         raise refuse("multi_frame", "The header says it holds several frames, or an unreadable number of them.")
     _check_colour(dataset)
+    stored, allocated = _number(dataset, "BitsStored", 16), _number(dataset, "BitsAllocated", 16)
+    if "PixelData" in dataset and not 0 < stored <= allocated:
+        raise refuse("pixel_mismatch", f"The header says {stored} of {allocated} bits are stored.")
     if "PixelData" in dataset and not _is_encapsulated(dataset):
         expected, length = _native_bytes(dataset), len(dataset.PixelData)
         if length < expected:
@@ -211,9 +225,11 @@ def _stored_values(dataset: "Dataset", flags: list[str]) -> Values:
     # The standard pads to an even length with one byte.
     if native and len(dataset.PixelData) > _native_bytes(dataset) + 1:
         flags.append("trailing_data")
+    # Which bits are values depends on HighBit, which pydicom does not look at: see to it here.
+    dataset.pixel_array_options(correct_unused_bits=False)
     try:
         array: np.ndarray = dataset.pixel_array
-    except _PYDICOM_ERRORS as error:
+    except _errors() as error:
         raise _undecodable(dataset, error) from None
     if array.ndim == 2:
         return _whole_values(dataset, array).astype(np.float64)
@@ -257,9 +273,7 @@ def _whole_values(dataset: "Dataset", array: np.ndarray) -> np.ndarray:
         if not np.isfinite(array).all():
             raise refuse("non_finite", "Some pixels are NaN or infinite.")
         return array
-    stored, allocated = _number(dataset, "BitsStored", 16), _number(dataset, "BitsAllocated", 16)
-    if not 0 < stored <= allocated:
-        raise refuse("pixel_mismatch", f"The header says {stored} of {allocated} bits are stored.")
+    stored = _number(dataset, "BitsStored", 16)
     values = array.astype(np.int64)
     if not _is_encapsulated(dataset) or _syntax(dataset) == _RLE:
         values >>= max(0, _number(dataset, "HighBit", stored - 1) - stored + 1)
@@ -374,8 +388,7 @@ def _view(dataset: "Dataset") -> str:
 
 
 def _syntax(dataset: "Dataset") -> str:
-    meta: Any = getattr(dataset, "file_meta", None) or {}
-    return str(meta.get("TransferSyntaxUID", "") or "1.2.840.10008.1.2")
+    return str(dataset.file_meta.TransferSyntaxUID)
 
 
 def _text(dataset: "Dataset", name: str) -> str:

@@ -24,8 +24,8 @@ _PICTURES = (
     (b"MM\0*", "TIFF"),
 )
 _PREAMBLE = 128
-# Files without preamble start with a data element of group 0002 or 0008.
-_BARE_DICOM = (b"\x02\x00\x00\x00", b"\x08\x00\x00\x00", b"\x08\x00\x01\x00", b"\x08\x00\x05\x00", b"\x08\x00\x08\x00")
+# Files without preamble start with a data element of group 0002 or 0008, numbered 00xx.
+_BARE_DICOM = (b"\x02\0", b"\x08\0")
 
 
 def read_image(path: Path) -> Image:
@@ -45,9 +45,10 @@ def read_image(path: Path) -> Image:
     for magic, kind in _PICTURES:
         if start.startswith(magic):
             return read_picture(path, kind)
-    if start.startswith(_BARE_DICOM):
+    if start.startswith(_BARE_DICOM) and start[3:4] == b"\0":
         return read_dicom(path)
-    if any(magic.startswith(start) for magic, _ in _PICTURES) or start == b"\0" * len(start):
+    cut_preamble = not start[:_PREAMBLE].strip(b"\0") and b"DICM".startswith(start[_PREAMBLE:].rstrip(b"\0"))
+    if cut_preamble or any(magic.startswith(start) for magic, _ in _PICTURES):
         raise refuse("truncated", f"The file ends after {len(start)} bytes." if len(start) < 132 else "It holds zeros.")
     raise refuse("format", "The content is none of PNG, JPEG, TIFF or DICOM.")
 

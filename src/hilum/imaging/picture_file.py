@@ -51,7 +51,8 @@ def read_picture(path: Path, kind: str) -> Image:
     """Read a picture file that starts as ``kind`` (PNG, JPEG, TIFF) does; raises ImageRefusedError."""
     ignore_warnings_of("PIL")
     try:
-        with Pillow.open(path, formats=(kind,)) as picture:
+        # A stream, not a path: Pillow would map the file, and mistake rows for columns in turned TIFF.
+        with path.open("rb") as stream, Pillow.open(stream, formats=(kind,)) as picture:
             check_size(*picture.size)
             if getattr(picture, "n_frames", 1) > 1:
                 raise refuse("multi_frame", f"The file holds {getattr(picture, 'n_frames', 1)} pictures.")
