@@ -113,7 +113,7 @@ def _wait_for_lock(run: Run, ended_within: Callable[[float], bool]) -> FileLock:
     patience = len(_LAST_PAUSES_S)
     while True:
         try:
-            return FileLock(run.tracker_lock_path, purpose=f"the tracking of {run.folder.name}")
+            return FileLock(run.tracker_lock_path, purpose=f"the tracking of {run.folder.resolve().name}")
         except RunError:
             if ended_within(_PAUSE_S):
                 patience -= 1

@@ -24,7 +24,7 @@ _MOST_PER_CALL = 100  # MLflow takes 100 parameters or tags in one call
 # MLflow's own switches; whatever the user set counts.
 _SWITCHES = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
 }

@@ -83,7 +83,8 @@ def _start(event: Mapping[str, object]) -> Shipment:
 def _epoch(event: Mapping[str, object]) -> Shipment:
     by_finding = {f"auroc/{name.replace('/', '_')}": value for name, value in _mapping(event, "auroc").items()}
     metrics = _numbers({name: event.get(name) for name in _EPOCH_NUMBERS} | by_finding)
-    return Shipment(metrics=metrics, step=int(str(event.get("epoch", 0))), time_ms=time_ms(event))
+    epoch = event.get("epoch")
+    return Shipment(metrics=metrics, step=epoch if isinstance(epoch, int) else 0, time_ms=time_ms(event))
 
 
 def _end(event: Mapping[str, object]) -> Shipment:

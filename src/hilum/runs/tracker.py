@@ -21,6 +21,7 @@ from hilum.runs.shipping import Shipper
 __all__ = ["TRACKERS", "MlflowTracker", "NoTracker", "Tracker", "get_tracker", "sync_run", "tracker_ui_command"]
 
 _LOG = "tracker.log"
+_FOLLOWER = ("-m", "hilum.runs.follower")
 
 
 class Tracker(Protocol):
@@ -107,7 +108,7 @@ def sync_run(folder: Path, *, uri: str | None = None) -> int:
     """
     _need_mlflow()
     run = Run.open(folder)
-    with FileLock(run.tracker_lock_path, purpose=f"the tracking of {folder.name}"):
+    with FileLock(run.tracker_lock_path, purpose=f"the tracking of {run.folder.resolve().name}"):
         shipper = Shipper(run, connect(_uri(run, uri)), note=partial(_add_line, folder / _LOG))
         return shipper.ship(ended=not run.is_active)
 
@@ -145,7 +146,7 @@ def _need_mlflow() -> None:
 def _start_follower(leash: int, log: Path) -> "subprocess.Popen[bytes]":
     with log.open("ab") as stream:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "hilum.runs.follower"],
+            [sys.executable, "-P", *_FOLLOWER],
             stdin=leash,
             stdout=stream,
             stderr=stream,
