@@ -29,7 +29,7 @@ DOCS = ROOT / "docs"
 HOW_TO = DOCS / "how-to"
 GUIDES = [ROOT / "README.md", DOCS / "getting-started.md", *sorted(HOW_TO.glob("*.md"))]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
-MADE_LATER = {"docs/pictures/report.png", "docs/pictures/phantoms.png", "docs/pictures/explain.png"}
+MADE_LATER = {"docs/pictures/report.png", "docs/pictures/phantoms.jpg", "docs/pictures/explain.png"}
 # What a guide may run beside hilum.
 OTHER_PROGRAMS = {"make", "git", "source", "pip", "python", ".venv/bin/python", "cd", "head"}
 LARGEST_RECORD, MOST_PARAMETERS = 12, 7
