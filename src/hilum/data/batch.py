@@ -45,7 +45,7 @@ def batches(
     shuffle_seed: int | None = None,
     epoch: int = 0,
 ) -> Iterator[Batch]:
-    """Yield every film once.
+    """Give every film once, batch by batch.
 
     Args:
         store: Where the pixels are.
@@ -78,8 +78,7 @@ def batches(
         )
         return Batch(images, torch.from_numpy(targets[positions]), positions)
 
-    loads = (load(part) for part in np.array_split(order, -(-len(order) // batch_size)))
-    yield from _read_ahead(loads)
+    return _read_ahead(load(part) for part in np.array_split(order, -(-len(order) // batch_size)))
 
 
 def _read_ahead(items: Iterator[Batch]) -> Iterator[Batch]:

@@ -112,6 +112,8 @@ def _path(entry: "pd.Series[str]") -> Path:
 
 def _caption(entry: "pd.Series[float]", findings: Sequence[str]) -> str:
     present = [get_finding(name).title for name in findings if entry[name] == 1]
+    if not present and any(np.isnan(entry[name]) for name in findings):
+        return "labels unknown"
     return ", ".join(present) or NO_FINDING
 
 

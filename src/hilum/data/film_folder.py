@@ -19,11 +19,13 @@ class FoundFilms:
         paths: One per name; where a film is missing, the path at which it was expected.
         n_missing: Films that are not there.
         n_other_ending: Films found under another ending, such as ``.jpg`` for ``.png``.
+        n_ambiguous: Films whose name lies in several folders; the first one, by the folders' order, was taken.
     """
 
     paths: list[str]
     n_missing: int
     n_other_ending: int
+    n_ambiguous: int = 0
 
     def notes(self) -> tuple[str, ...]:
         """What a reader should know, a sentence each."""
@@ -34,6 +36,11 @@ class FoundFilms:
             )
         if self.n_other_ending:
             found.append(f"{self.n_other_ending:,} films were found under another ending than the label file gives")
+        if self.n_ambiguous:
+            found.append(
+                f"{self.n_ambiguous:,} films lie in several folders under one name; the first of each was taken "
+                "(name the folders with --images to choose)"
+            )
         return tuple(found)
 
 
@@ -49,11 +56,13 @@ class FilmFolder:
         self._first = roots[0]
         self._by_name: dict[str, str] = {}
         self._by_stem: dict[str, str] = {}
+        self._ambiguous: set[str] = set()
         for root in roots:
             if not root.is_dir():
                 raise DataError(f"there is no folder {root}: name the folder that holds the films (--images)")
             for path in _pictures(root):
-                self._by_name.setdefault(path.name, str(path))
+                if self._by_name.setdefault(path.name, str(path)) != str(path):
+                    self._ambiguous.add(path.name)
                 self._by_stem.setdefault(path.stem, str(path))
         if not self._by_name:
             raise DataError(
@@ -80,7 +89,8 @@ class FilmFolder:
                 f"not one of the {len(paths):,} films of the list is among the {len(self._by_name):,} pictures in "
                 f"{self._first} (the first would be {Path(paths[0]).name}): name the right folder (--images)"
             )
-        return FoundFilms(paths, n_missing, n_other)
+        n_ambiguous = sum(Path(path).name in self._ambiguous for path in paths)
+        return FoundFilms(paths, n_missing, n_other, n_ambiguous)
 
 
 def _pictures(root: Path) -> Iterable[Path]:

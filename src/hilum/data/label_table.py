@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import re
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -57,31 +58,38 @@ def read_label_table(path: Path) -> LabelTable:
     names count from the left. Blank lines are skipped.
 
     Raises:
-        DataError: No such file, no header, a row shorter than the header, or not UTF-8 text.
+        DataError: No such file, no header or one with the same name twice, a row shorter than the header, or not
+            UTF-8 text.
     """
     if not path.is_file():
         raise DataError(f"there is no label file {path}")
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         text = raw.decode("utf-8-sig")
-    except (UnicodeDecodeError, OSError, EOFError):
+    except (UnicodeDecodeError, OSError, EOFError, zlib.error):
         raise DataError(f"{path.name} is no readable CSV file: expected UTF-8 text, plain or gzipped") from None
     reader = csv.reader(io.StringIO(text, newline=""))
-    header = [name.strip() for name in next(reader, [])]
-    if not any(header):
-        raise DataError(f"{path.name} is empty: expected a header and one row per film")
-    rows, lines = [], []
-    for row in reader:
-        if not any(row):
-            continue
-        if len(row) < len(header):
-            raise DataError(f"{path.name} line {reader.line_num}: {len(row)} cells, the header has {len(header)}")
-        rows.append(row)
-        lines.append(reader.line_num)
-    if not rows:
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        _check_header(path.name, header)
+        filled = [(row, reader.line_num) for row in reader if any(row)]
+    except csv.Error as error:
+        raise DataError(f"{path.name} line {reader.line_num}: this is no CSV ({error})") from None
+    if not filled:
         raise DataError(f"{path.name} has a header and no row")
-    columns = {name: [row[place].strip() for row in rows] for place, name in enumerate(header)}
-    return LabelTable(path.name, columns, lines)
+    short = next(((line, len(row)) for row, line in filled if len(row) < len(header)), None)
+    if short:
+        raise DataError(f"{path.name} line {short[0]}: {short[1]} cells, the header has {len(header)}")
+    columns = {name: [row[place].strip() for row, _ in filled] for place, name in enumerate(header)}
+    return LabelTable(path.name, columns, [line for _, line in filled])
+
+
+def _check_header(source: str, header: Sequence[str]) -> None:
+    if not any(header):
+        raise DataError(f"{source} is empty: expected a header and one row per film")
+    twice = [name for name in dict.fromkeys(header) if name and header.count(name) > 1]
+    if twice:
+        raise DataError(f"{source} has more than one column {twice[0]!r}: rename or remove all but one")
 
 
 def parse_age(text: str) -> float:

@@ -19,7 +19,7 @@ from hilum.errors import DataError, LeakError
 from hilum.findings import get_finding
 from hilum.runs import atomic_path
 
-__all__ = ["SPLITS", "Manifest", "Split", "check_split", "patient_hash", "read_manifest"]
+__all__ = ["SPLITS", "Manifest", "Split", "check_split", "digest_of_split", "patient_hash", "read_manifest"]
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -44,7 +44,7 @@ class Manifest:
         notes: What a reader should know about the import, a sentence each.
 
     Raises:
-        DataError: A column is missing, an image id stands twice, a target is neither 0, 1 nor NaN.
+        DataError: A column is missing, an image id is missing or stands twice, a target is neither 0, 1 nor NaN.
         LeakError: A patient stands in two splits.
     """
 
@@ -62,6 +62,8 @@ class Manifest:
             raise DataError(f"{self.source}: a manifest needs the column {missing[0]}, which is not there")
         if self.table.empty:
             raise DataError(f"{self.source} holds no film")
+        if (self.table["image_id"].isna() | (self.table["image_id"] == "")).any():
+            raise DataError(f"{self.source}: a film has no image id; every film needs a name of its own")
         _check_unique(self.table["image_id"], self.source)
         targets = self.targets()
         wrong = ~(np.isnan(targets) | (targets == 0) | (targets == 1))
@@ -100,10 +102,7 @@ class Manifest:
     @cached_property
     def split_digest(self) -> str:
         """sha256 of which image is in which split; empty before a split."""
-        table = self.table[self.table["split"].notna()].sort_values("image_id")
-        if table.empty:
-            return ""
-        return hashlib.sha256(table[["image_id", "split"]].to_csv(index=False).encode()).hexdigest()
+        return digest_of_split(self.table)
 
     def targets(
         self, rows: Sequence[int] | Int64[np.ndarray, " row"] | None = None
@@ -176,6 +175,14 @@ def read_manifest(path: Path) -> Manifest:
     table["path"] = [str(folder / film) for film in table["path"]]
     table["split"] = table["split"].astype(object).where(table["split"].notna(), None)
     return Manifest(table, tuple(meta["findings"]), meta["source"], phantom=meta["phantom"], notes=tuple(meta["notes"]))
+
+
+def digest_of_split(table: pd.DataFrame) -> str:
+    """Return the sha256 of the columns ``image_id`` and ``split``, whatever the order; empty if no film has a split."""
+    known = table[table["split"].notna()].sort_values("image_id")
+    if known.empty:
+        return ""
+    return hashlib.sha256(known[["image_id", "split"]].to_csv(index=False).encode()).hexdigest()
 
 
 def check_split(manifest: Manifest) -> None:

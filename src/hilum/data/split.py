@@ -6,6 +6,7 @@ algorithm 1. Departure: patients, not films, are dealt out, each with the counts
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from hilum.data.manifest import SPLITS, Manifest
+from hilum.data.manifest import SPLITS, Manifest, digest_of_split
 from hilum.errors import DataError, InvalidValueError
 from hilum.runs import write_text
 
@@ -113,13 +114,18 @@ def split_from_file(manifest: Manifest, path: Path) -> Manifest:
     """Split as a file that :func:`save_split` wrote says, to repeat a study.
 
     Raises:
-        DataError: The file is missing or no split, or it names no film of the manifest.
+        DataError: The file is missing or no split, was changed since, or names no film of the manifest.
+        LeakError: A patient of this manifest falls into two splits.
     """
     try:
         content = json.loads(path.read_text())
-        of_image = {image: name for name in SPLITS for image in content["images"][name]}
+        listed = [(str(image), name) for name in SPLITS for image in content["images"][name]]
+        digest = content["split_digest"]
     except (OSError, ValueError, KeyError, TypeError):
         raise DataError(f"{path} is no split that hilum wrote: `hilum data split` makes one") from None
+    if digest_of_split(pd.DataFrame(listed, columns=["image_id", "split"])) != digest:
+        raise DataError(f"{path} was changed since hilum wrote it (its digest differs): `hilum data split` makes one")
+    of_image = dict(listed)
     splits = [of_image.get(image) for image in manifest.table["image_id"]]
     if not any(splits):
         raise DataError(f"{path} names no film of the manifest: does it belong to these films?")
@@ -155,8 +161,11 @@ def save_split(manifest: Manifest, path: Path, *, method: str) -> None:
 def _read_list(path: Path) -> set[str]:
     if not path.is_file():
         raise DataError(f"there is no list {path}: expected a file with one image name a line")
-    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    names = {line.strip() for line in content.decode().splitlines()} - {""}
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        names = {line.strip() for line in content.decode("utf-8-sig").splitlines()} - {""}
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error):
+        raise DataError(f"{path.name} is no readable list: expected UTF-8 text, plain or gzipped") from None
     if not names:
         raise DataError(f"{path.name} is empty: expected one image name a line")
     return names

@@ -2,7 +2,7 @@
 
 While it is made it lies in ``<folder>.partial``: pixels in a file of full length from the start (a full disk shows at
 once, not in the middle), and one byte per film that says whether its pixels are on disk. A process that is killed
-leaves both; the next one goes on where they end. The finished folder appears by a rename.
+leaves both; the next one goes on where they end. The finished folder appears by a rename, whole.
 """
 
 import csv
@@ -15,12 +15,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Int64, UInt8
+from jaxtyping import Bool, Int64, UInt8
 
 from hilum.data.manifest import Manifest
 from hilum.errors import DataError, ImageRefusedError, InvalidValueError, StorageError, TooManyProblemsError
@@ -33,7 +33,9 @@ ResizeRule = Literal["pad", "stretch"]
 OnProgress = Callable[[int, int], None]
 
 _SCHEMA = 1
-_STORE, _PIXELS, _STATE, _PROBLEMS, _LOCK = "store.json", "pixels.u8", "state.u8", "problems.csv", "prepare.lock"
+_STORE, _PIXELS, _PROBLEMS = "store.json", "pixels.u8", "problems.csv"
+_STATE, _IDENTITY, _LOCK = "state.u8", "identity", "prepare.lock"
+"""What only an unfinished store holds."""
 _PENDING, _READY, _PROBLEM = 0, 1, 2
 _BLOCK = 256
 _SAMPLE_FOR_STATISTICS = 4096
@@ -66,20 +68,18 @@ class PixelStore:
         Raises:
             DataError: The folder is none, or it was not finished, or its files do not fit together.
         """
-        partial = _partial(folder)
+        unfinished = _partial(folder)
         if not (folder / _STORE).is_file():
-            hint = f"; {partial.name} is not finished: run `hilum data prepare` again" if partial.is_dir() else ""
+            hint = f"; {unfinished.name} is not finished: run `hilum data prepare` again" if unfinished.is_dir() else ""
             raise DataError(f"there is no pixel store in {folder}{hint}. `hilum data prepare` makes one.")
-        facts = json.loads((folder / _STORE).read_text())
-        if facts.get("schema_version") != _SCHEMA:
-            raise DataError(f"the pixel store {folder} was made by another version of hilum: prepare it anew.")
+        facts = _read_facts(folder)
         self.folder = folder
-        self.size_px: int = facts["size_px"]
-        self.rule: ResizeRule = facts["rule"]
-        self.digest: str = facts["digest"]
-        self.image_ids: tuple[str, ...] = tuple(facts["image_ids"])
-        self._checksums: tuple[int, ...] = tuple(facts["checksums"])
-        self.problems = tuple(_read_problems(folder / _PROBLEMS))
+        self.size_px = facts.size_px
+        self.rule = facts.rule
+        self.digest = facts.digest
+        self.image_ids = facts.image_ids
+        self.problems = facts.problems
+        self._checksums = facts.checksums
         shape = (len(self.image_ids), self.size_px, self.size_px)
         if (folder / _PIXELS).stat().st_size != shape[0] * shape[1] * shape[2]:
             raise DataError(f"the pixel store {folder} is damaged ({_PIXELS} has another length): prepare it anew.")
@@ -101,6 +101,10 @@ class PixelStore:
         absent = {problem.image_id for problem in self.problems}
         return {name: row for row, name in enumerate(self.image_ids) if name not in absent}
 
+    @cached_property
+    def _is_problem(self) -> Bool[np.ndarray, " image"]:
+        return np.array([name not in self._row_of for name in self.image_ids], dtype=bool)
+
     def rows_of(self, image_ids: Iterable[str]) -> Int64[np.ndarray, " image"]:
         """Return the row of each film, -1 where the store has no pixels for it."""
         return np.array([self._row_of.get(name, -1) for name in image_ids], dtype=np.int64)
@@ -116,7 +120,11 @@ class PixelStore:
             raise InvalidValueError(
                 f"rows must lie in 0 .. {len(self.image_ids) - 1}, got {rows.min()} .. {rows.max()}"
             )
-        return np.ascontiguousarray(self._pixels[rows])
+        absent = self._is_problem[rows]
+        if absent.any():
+            name = self.image_ids[int(rows[absent][0])]
+            raise InvalidValueError(f"{name} could not be read when the store was made: rows_of gives -1 for it")
+        return np.array(self._pixels[rows])
 
     def statistics(self, rows: Int64[np.ndarray, " row"]) -> tuple[float, float]:
         """Return mean and standard deviation of pixels in [0, 1], over up to 4,096 of ``rows``, evenly spread."""
@@ -134,6 +142,33 @@ class PixelStore:
         for name, row in self._row_of.items():
             if zlib.crc32(self._pixels[row]) != self._checksums[row]:
                 raise DataError(f"the pixel store {self.folder} is damaged at {name}: prepare it anew.")
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What ``store.json`` and ``problems.csv`` say."""
+
+    size_px: int
+    rule: ResizeRule
+    digest: str
+    image_ids: tuple[str, ...]
+    checksums: tuple[int, ...]
+    problems: tuple[Problem, ...]
+
+
+def _read_facts(folder: Path) -> _Facts:
+    try:
+        facts = json.loads((folder / _STORE).read_text())
+        version = facts["schema_version"]
+        problems = tuple(_read_problems(folder / _PROBLEMS))
+        (folder / _PIXELS).stat()
+        names = ("size_px", "rule", "digest", "image_ids", "checksums")
+        size_px, rule, digest, image_ids, checksums = (facts[name] for name in names)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"the pixel store {folder} is damaged ({type(error).__name__}): prepare it anew.") from None
+    if version != _SCHEMA:
+        raise DataError(f"the pixel store {folder} was made by another version of hilum: prepare it anew.")
+    return _Facts(size_px, rule, digest, tuple(image_ids), tuple(checksums), problems)
 
 
 def prepare_store(
@@ -170,15 +205,20 @@ def prepare_store(
     order = _Order(manifest.table["image_id"].tolist(), manifest.paths(), size_px, rule)
     if folder.exists():
         return _reuse(folder, order)
-    partial = _partial(folder)
+    unfinished = _partial(folder)
     try:
-        partial.mkdir(parents=True, exist_ok=True)
-        with FileLock(partial / _LOCK, purpose=f"the pixel store {folder.name}"):
-            _allocate(partial, order)
-            checksums, problems = _decode_all(partial, order, workers, max_problem_share, on_progress)
-            _seal(partial, order, checksums, problems)
-            (partial / _LOCK).unlink()
-            partial.rename(folder)
+        unfinished.mkdir(parents=True, exist_ok=True)
+        with FileLock(unfinished / _LOCK, purpose=f"the pixel store {folder.name}"):
+            if folder.exists():  # another process has just made it
+                (unfinished / _LOCK).unlink()
+                unfinished.rmdir()
+                return _reuse(folder, order)
+            _allocate(unfinished, order)
+            problems = _decode_all(unfinished, order, workers, max_problem_share, on_progress)
+            _seal(unfinished, order, problems)
+            unfinished.rename(folder)
+            for name in (_STATE, _IDENTITY, _LOCK):
+                (folder / name).unlink()
     except StorageError:
         raise
     except OSError as error:
@@ -228,44 +268,66 @@ def _reuse(folder: Path, order: _Order) -> PixelStore:
     raise DataError(f"{folder} exists and is no pixel store: choose another folder.")
 
 
-def _allocate(partial: Path, order: _Order) -> None:
+def _allocate(unfinished: Path, order: _Order) -> None:
     """Take the disk space, unless an attempt at the very same store took it before."""
-    marker = partial / "identity"
-    if marker.is_file() and marker.read_text() == order.identity:
+    marker = unfinished / _IDENTITY
+    lengths = {_PIXELS: order.n_bytes, _STATE: len(order.image_ids)}
+    if (
+        marker.is_file()
+        and marker.read_text() == order.identity
+        and all((unfinished / name).is_file() for name in lengths)
+        and all((unfinished / name).stat().st_size == length for name, length in lengths.items())
+    ):
         return
-    for path in partial.iterdir():
-        if path.name != _LOCK:
-            path.unlink()
-    for name, length in ((_PIXELS, order.n_bytes), (_STATE, len(order.image_ids))):
-        with (partial / name).open("wb") as stream:
-            os.posix_fallocate(stream.fileno(), 0, length)
+    _clear(unfinished)
+    try:
+        for name, length in lengths.items():
+            with (unfinished / name).open("wb") as stream:
+                os.posix_fallocate(stream.fileno(), 0, length)
+    except OSError:
+        _clear(unfinished)  # half a file would only make the full disk fuller
+        raise
     write_text(marker, order.identity)
 
 
+def _clear(unfinished: Path) -> None:
+    for path in unfinished.iterdir():
+        if path.name != _LOCK:
+            path.unlink()
+
+
 def _decode_all(
-    partial: Path, order: _Order, workers: int, max_problem_share: float, on_progress: OnProgress | None
-) -> tuple[list[int], list[Problem]]:
-    """Fill in what is missing, block by block: pixels reach the disk before the bytes that vouch for them."""
-    pixels = np.memmap(partial / _PIXELS, np.uint8, "r+", shape=order.shape)
-    state = np.memmap(partial / _STATE, np.uint8, "r+", shape=(len(order.image_ids),))
+    unfinished: Path, order: _Order, workers: int, max_problem_share: float, on_progress: OnProgress | None
+) -> list[Problem]:
+    """Fill in what is missing, block by block: pixels reach the disk before the bytes that vouch for them.
+
+    The files are written, not mapped: a disk that fails is an error here, and no mapped page counts as memory.
+    """
     problems: list[Problem] = []
     allowed = max_problem_share * len(order.image_ids)
-    pending = np.flatnonzero(state != _READY)
-    done = len(state) - len(pending)
-    with ThreadPoolExecutor(workers) as pool:
+    with (
+        (unfinished / _PIXELS).open("r+b", buffering=0) as pixels,
+        (unfinished / _STATE).open("r+b", buffering=0) as states,
+        ThreadPoolExecutor(workers) as pool,
+    ):
+        state = np.frombuffer(states.read(), np.uint8).copy()
+        pending = np.flatnonzero(state != _READY)
+        done = len(state) - len(pending)
         for block in _blocks(pending):
-            results = list(pool.map(lambda row: _decode(order, int(row), pixels), block))
+            results = list(pool.map(partial(_decode, order, pixels.fileno()), block.tolist()))
             problems += [problem for problem in results if problem]
-            pixels.flush()
+            os.fdatasync(pixels.fileno())
             state[block] = [_PROBLEM if problem else _READY for problem in results]
-            state.flush()
+            first, last = int(block[0]), int(block[-1])
+            _write_at(states.fileno(), state[first : last + 1].tobytes(), first)
+            os.fdatasync(states.fileno())
             done += len(block)
             if on_progress:
                 on_progress(done, len(state))
             if len(problems) > allowed:
-                _write_problems(partial / _PROBLEMS, problems)
-                raise _too_many(problems, done, max_problem_share, partial / _PROBLEMS)
-    return [zlib.crc32(film) for film in pixels], problems
+                _write_problems(unfinished / _PROBLEMS, problems)
+                raise _too_many(problems, done, max_problem_share, unfinished / _PROBLEMS)
+    return problems
 
 
 def _blocks(rows: Int64[np.ndarray, " row"]) -> Iterator[Int64[np.ndarray, " row"]]:
@@ -273,12 +335,19 @@ def _blocks(rows: Int64[np.ndarray, " row"]) -> Iterator[Int64[np.ndarray, " row
         yield rows[start : start + _BLOCK]
 
 
-def _decode(order: _Order, row: int, pixels: UInt8[np.ndarray, "image size size"]) -> Problem | None:
+def _decode(order: _Order, descriptor: int, row: int) -> Problem | None:
     try:
-        pixels[row] = read_square(order.paths[row], order.size_px, rule=order.rule)
+        film = read_square(order.paths[row], order.size_px, rule=order.rule)
     except ImageRefusedError as error:
         return Problem(order.image_ids[row], error.code, error.sentence)
+    _write_at(descriptor, film.tobytes(), row * order.size_px**2)
     return None
+
+
+def _write_at(descriptor: int, content: bytes, offset: int) -> None:
+    while content:
+        written = os.pwrite(descriptor, content, offset)
+        content, offset = content[written:], offset + written
 
 
 def _too_many(problems: Sequence[Problem], done: int, allowed: float, path: Path) -> TooManyProblemsError:
@@ -289,21 +358,21 @@ def _too_many(problems: Sequence[Problem], done: int, allowed: float, path: Path
     )
 
 
-def _seal(partial: Path, order: _Order, checksums: Sequence[int], problems: Sequence[Problem]) -> None:
-    _write_problems(partial / _PROBLEMS, problems)
-    content = hashlib.sha256(json.dumps([order.identity, checksums]).encode()).hexdigest()
+def _seal(unfinished: Path, order: _Order, problems: Sequence[Problem]) -> None:
+    """Write what makes a folder of pixels a store."""
+    _write_problems(unfinished / _PROBLEMS, problems)
+    with (unfinished / _PIXELS).open("rb") as stream:
+        checksums = [zlib.crc32(stream.read(order.size_px**2)) for _ in order.image_ids]
     facts = {
         "schema_version": _SCHEMA,
         "size_px": order.size_px,
         "rule": order.rule,
-        "digest": content,
+        "digest": hashlib.sha256(json.dumps([order.identity, checksums]).encode()).hexdigest(),
         "n_problems": len(problems),
         "image_ids": order.image_ids,
         "checksums": checksums,
     }
-    write_text(partial / _STORE, json.dumps(facts))
-    for name in (_STATE, "identity"):
-        (partial / name).unlink()
+    write_text(unfinished / _STORE, json.dumps(facts))
 
 
 def _write_problems(path: Path, problems: Sequence[Problem]) -> None:
