@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -143,6 +144,28 @@ def test_the_leash_ends_with_the_process_though_a_copy_of_the_pipe_lives_on(monk
     assert leash.ended_within(0)
     os.close(ours)
     os.close(theirs)
+
+
+def test_the_first_line_names_run_and_store_and_a_hanging_farewell_is_cut(run, destination, add_events, monkeypatch):
+    """`main` in this process; the pipe is closed at once."""
+    add_events(run)
+    theirs, ours = os.pipe()
+    os.write(ours, json.dumps({"folder": str(run.folder), "uri": "http://host"}).encode() + b"\n")
+    os.close(ours)
+    uris, alarms, niceness = [], [], []
+    monkeypatch.setattr(follower, "_ORDERS", theirs)
+    monkeypatch.setattr(follower, "connect", lambda uri: uris.append(uri) or destination)
+    monkeypatch.setattr(follower.signal, "alarm", alarms.append)
+    monkeypatch.setattr(os, "nice", niceness.append)
+    follower.main()
+    os.close(theirs)
+    assert (uris, alarms, niceness) == (["http://host"], [600], [10])
+    assert len(destination.runs) == 1
+
+
+def test_notes_are_lines_with_a_time(capsys):
+    follower._write("MLflow is down")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d MLflow is down\n", capsys.readouterr().err)
 
 
 @pytest.fixture

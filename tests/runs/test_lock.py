@@ -111,3 +111,9 @@ def test_a_full_disk_is_a_storage_error_and_leaves_no_lock(path, monkeypatch):
 def test_a_machine_without_a_boot_id_still_locks(path, monkeypatch):
     monkeypatch.setattr(Path, "read_text", lambda self: (_ for _ in ()).throw(OSError))
     FileLock(path, purpose="x").release()
+
+
+def test_a_lock_file_that_goes_away_during_the_look_is_no_lock(path, monkeypatch):
+    with FileLock(path, purpose="x"):
+        monkeypatch.setattr("hilum.runs.lock._holder", lambda path: path.unlink() or {"pid": 1})
+        assert not is_locked(path)

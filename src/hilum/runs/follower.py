@@ -22,6 +22,7 @@ from hilum.runs.shipping import Destination, Note, Shipper
 
 __all__ = ["Leash", "follow", "main"]
 
+_ORDERS = 0  # standard input
 _NICENESS = 10
 _PAUSE_S = 2.0
 _LONGEST_PAUSE_S = 60.0
@@ -71,9 +72,10 @@ def follow(run: Run, connect_: Callable[[], Destination], *, ended_within: Calla
 
 def main() -> None:
     """Follow the run that the first line on standard input names, for as long as standard input stays open."""
-    order = json.loads(open(0, "rb", buffering=0, closefd=False).readline())  # noqa: SIM115 - a descriptor
+    with open(_ORDERS, "rb", buffering=0, closefd=False) as stream:  # unbuffered: the rest of the pipe is the leash
+        order = json.loads(stream.readline())
     os.nice(_NICENESS)
-    leash = Leash(0)
+    leash = Leash(_ORDERS)
 
     def ended_within(seconds: float) -> bool:
         ended = leash.ended_within(seconds)

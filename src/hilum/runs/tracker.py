@@ -145,7 +145,7 @@ def _need_mlflow() -> None:
 
 def _start_follower(leash: int, log: Path) -> "subprocess.Popen[bytes]":
     with log.open("ab") as stream:
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603 - our own interpreter
             [sys.executable, "-P", *_FOLLOWER],
             stdin=leash,
             stdout=stream,
