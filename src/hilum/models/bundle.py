@@ -1,7 +1,7 @@
 """The bundle: the one sealed folder that training gives to everything that answers.
 
-``bundle.json`` holds the sha256 of every other file. The weights' header holds the sha256 of what
-``bundle.json`` says besides these digests, so that neither can be changed without the other. Last, the
+``bundle.json`` holds the sha256 of every other file. The weights' header holds the sha256 of ``bundle.json``
+without these digests, so that neither can be changed without the other. Last, the
 golden inputs are run: a model that answers otherwise than it did when it was written is refused.
 """
 
@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -117,7 +116,7 @@ def write_bundle(
     if len(golden_pixels) == 0:
         raise InvalidValueError("a bundle needs at least one golden input, got none")
     _check_replaceable(folder)
-    spec = spec.model_copy(update={"files": {}})
+    spec = spec.model_copy(update={"files": dict.fromkeys(_SEALED, "")})
     with _temporary_beside(folder) as temporary:
         write_bytes(temporary / _WEIGHTS, _weights(model, spec))
         _check_model(model, spec)
@@ -180,7 +179,7 @@ def _load_model(folder: Path, spec: BundleSpec, text: bytes) -> FilmModel:
             state = {name: weights.get_tensor(name) for name in weights.keys()}  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError) as error:
         raise _refusal(folder, f"{_WEIGHTS} cannot be read: {error}") from None
-    if seal != _spec_digest(text):
+    if seal != _spec_digest(text, spec.files):
         raise _refusal(folder, f"{_WEIGHTS} was written with another {_SPEC}, which has been changed since")
     try:
         section = build(ModelSection, spec.model, source=f"{_SPEC} model")
@@ -239,13 +238,14 @@ def _scores(bundle: Bundle, pixels: UInt8[np.ndarray, "image size size"]) -> Flo
 
 def _weights(model: FilmModel, spec: BundleSpec) -> bytes:
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    return save(state, metadata={"spec_sha256": _spec_digest(spec.to_json().encode())})
+    return save(state, metadata={"spec_sha256": _spec_digest(spec.to_json().encode(), spec.files)})
 
 
-def _spec_digest(text: bytes) -> str:
-    """Return the sha256 of what ``bundle.json`` says, but for the digests of files; order counts, layout does not."""
-    values: Mapping[str, Any] = json.loads(text)
-    return hashlib.sha256(json.dumps({**values, "files": {}}).encode()).hexdigest()
+def _spec_digest(text: bytes, files: Mapping[str, str]) -> str:
+    """Return the sha256 of ``bundle.json``, every byte of it but for the digests of ``files``."""
+    for digest in files.values():
+        text = text.replace(digest.encode(), b"")
+    return hashlib.sha256(text).hexdigest()
 
 
 def _npz(**arrays: np.ndarray) -> bytes:

@@ -55,19 +55,23 @@ class FilmModel(nn.Module):
             stages: 0 freezes nothing, 1 the stem, 2 the stem and the first stage, and so on.
 
         Raises:
-            InvalidValueError: The backbone has fewer stages, or none at all to freeze.
+            InvalidValueError: A negative number, or the backbone has fewer stages.
         """
         names = stage_names(self.backbone)
-        if stages > len(names):
-            raise InvalidValueError(f"freeze_stages={stages}: the backbone has {len(names)} stages, its stem included")
+        if not 0 <= stages <= len(names):
+            raise InvalidValueError(
+                f"freeze_stages={stages}: the backbone has {len(names)} stages, its stem included; "
+                f"expected 0 .. {len(names)}"
+            )
         frozen = {name for group in names[:stages] for name in group}
         for name, parameter in self.backbone.named_parameters():
             parameter.requires_grad_(name not in frozen)
         self._frozen = tuple(
             module
             for module in self.backbone.modules()
-            if (own := tuple(module.parameters(recurse=False))) and not any(p.requires_grad for p in own)
+            if isinstance(module, nn.BatchNorm2d) and not any(p.requires_grad for p in module.parameters())
         )
+        self.train(self.training)
 
     def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's own signature
         """Switch to training; frozen normalisation stays as it is."""

@@ -11,7 +11,7 @@ from hilum.errors import HilumError
 from hilum.models._torchvision import import_timm
 from hilum.models.backbone import Backbone
 
-__all__ = ["TimmNetwork", "create_network", "download_weights", "resample_positions", "stage_names"]
+__all__ = ["TimmNetwork", "create_network", "download_weights", "resample_positions", "stage_names", "stem_weights"]
 
 
 class TimmNetwork(nn.Module):
@@ -93,3 +93,16 @@ def stage_names(network: TimmNetwork) -> list[list[str]]:
         network.named_parameters(), matcher, return_values=False
     )
     return list(grouped.values())
+
+
+def stem_weights(network: TimmNetwork) -> tuple[str, ...]:
+    """Return the names of the weights that meet the film's channels; a stem of several layers counts with its first."""
+    stems = network.pretrained_cfg["first_conv"]
+    return tuple(
+        f"{_first_convolution(network, stem)}.weight" for stem in ([stems] if isinstance(stems, str) else stems)
+    )
+
+
+def _first_convolution(network: nn.Module, stem: str) -> str:
+    layers = network.get_submodule(stem).named_modules(prefix=stem)
+    return next(name for name, layer in layers if isinstance(layer, nn.Conv2d))

@@ -13,7 +13,7 @@ from hilum.errors import InvalidValueError
 from hilum.models.backbone import get_backbone
 from hilum.models.bundle import load_bundle
 from hilum.models.film_model import FilmModel
-from hilum.models.network import TimmNetwork, download_weights, resample_positions
+from hilum.models.network import TimmNetwork, download_weights, resample_positions, stem_weights
 from hilum.models.section import ModelSection
 
 __all__ = ["StartReport", "load_start_weights"]
@@ -116,7 +116,8 @@ def _read_bundle(folder: Path, section: ModelSection) -> _Source:
 
 def _take_classifier(state: dict[str, Tensor], network: TimmNetwork) -> tuple[str, ...]:
     """Remove timm's classifier from ``state`` and return its names."""
-    prefixes = tuple(f"{name}." for name in _names(network, "classifier"))
+    names = network.pretrained_cfg["classifier"]
+    prefixes = tuple(f"{name}." for name in ([names] if isinstance(names, str) else names))
     wanted = network.state_dict().keys()
     unused = tuple(name for name in state if name.startswith(prefixes) and name not in wanted)
     for name in unused:
@@ -149,7 +150,7 @@ def _fitted(state: Mapping[str, Tensor], network: TimmNetwork, section: ModelSec
 def _adapted(state: Mapping[str, Tensor], network: TimmNetwork, channels: int) -> dict[str, Tensor]:
     """Bring stem and position embedding to the network's channels and size, as timm does."""
     adapted = dict(state)
-    for stem in (f"{name}.weight" for name in _names(network, "first_conv")):
+    for stem in stem_weights(network):
         if stem in adapted and adapted[stem].ndim == 4:
             adapted[stem] = _with_channels(adapted[stem], channels)
     wanted = network.state_dict().get("pos_embed")
@@ -164,11 +165,6 @@ def _with_channels(stem: Tensor, channels: int) -> Tensor:
     if stem.shape[1] == 1 and channels == 3:
         return stem.float().repeat(1, 3, 1, 1) / 3
     return stem
-
-
-def _names(network: TimmNetwork, key: str) -> tuple[str, ...]:
-    names = network.pretrained_cfg[key]
-    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def _shapes(state: Mapping[str, Tensor]) -> dict[str, torch.Size]:
