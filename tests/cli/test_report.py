@@ -14,8 +14,8 @@ def test_the_gallery_comes_back_with_the_manifest(hilum, run_copy, films, tmp_pa
     assert hilum("report", run_copy, "--out", tmp_path / "without.html").code == 0
     answer = hilum("report", run_copy, "--manifest", films.manifest, "--out", tmp_path / "with.html")
     assert answer.code == 0, answer.err
-    n_pictures = [text.count("data:image/png") for text in (first, (tmp_path / "with.html").read_text())]
-    assert n_pictures[0] == n_pictures[1] > (tmp_path / "without.html").read_text().count("data:image/png")
+    n_pictures = [text.count("data:image/jpeg") for text in (first, (tmp_path / "with.html").read_text())]
+    assert n_pictures[0] == n_pictures[1] > (tmp_path / "without.html").read_text().count("data:image/jpeg")
 
 
 def test_of_an_evaluation(hilum, judged, tmp_path):

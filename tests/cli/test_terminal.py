@@ -92,18 +92,18 @@ def test_transient_progress_in_a_pipe_leaves_nothing(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_progress_in_a_pipe_says_the_time_left_every_ten_seconds(capsys, monkeypatch):
+def test_progress_in_a_pipe_says_the_time_left_now_and_then(capsys, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(_terminal.time, "monotonic", lambda: now[0])
     with progress("reading") as on_progress:
-        for done in range(1, 31):
+        for done in range(1, 91):
             now[0] += 1
-            on_progress(done, 30, f"reading {done}")
+            on_progress(done, 90, f"reading {done}")
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
-        " reading 10  10/30  time left 0:20",
-        " reading 20  20/30  time left 0:10",
-        " reading 30  30/30  0:30",
+        " reading 30  30/90  time left 1:00",
+        " reading 60  60/90  time left 0:30",
+        " reading 90  90/90  1:30",
     ]
 
 

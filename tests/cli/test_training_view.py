@@ -1,6 +1,7 @@
 import math
 
-from hilum.cli._training_view import watch_training
+from hilum.cli import _training_view
+from hilum.cli._training_view import TrainingView, watch_training
 
 
 def epoch(number, auroc, *, best):
@@ -10,18 +11,22 @@ def epoch(number, auroc, *, best):
         "train_loss": 0.5,
         "validation_auroc": auroc,
         "images_per_second": 61.2,
-        "seconds": 10.0,
         "best": best,
     }
 
 
-def test_a_line_per_epoch(capsys):
+def test_a_line_per_epoch(capsys, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(_training_view.time, "monotonic", lambda: now[0])
     with watch_training() as view:
         view.on_event("start", {"n_train": 1200, "n_validation": 1, "n_absent": 2})
         for done in range(1, 4):
             view.on_event("step", {"epoch": 1, "epochs": 3, "done": done, "total": 3, "images_per_second": 61.0})
+        now[0] += 10
         view.on_event("epoch", epoch(1, 0.61, best=True))
+        now[0] += 14
         view.on_event("epoch", epoch(2, None, best=False))
+        now[0] += 10
         view.on_event("epoch", epoch(3, 0.71, best=True))
         view.on_event("end", {"reason": "all epochs done", "best_epoch": 3})
     out, err = capsys.readouterr()
@@ -29,7 +34,7 @@ def test_a_line_per_epoch(capsys):
     assert err.splitlines() == [
         " training on 1,200 films, validating on 1 film; 2 films could not be read",
         " epoch 1/3  loss 0.500  validation AUROC 0.610 ▁  best 0.610 (epoch 1)  61 films/s  time left 0:20",
-        " epoch 2/3  loss 0.500  validation AUROC – ▁   best 0.610 (epoch 1)  61 films/s  time left 0:10",
+        " epoch 2/3  loss 0.500  validation AUROC – ▁   best 0.610 (epoch 1)  61 films/s  time left 0:12",
         " epoch 3/3  loss 0.500  validation AUROC 0.710 ▁ █  best 0.710 (epoch 3)  61 films/s  time left 0:00",
         " all epochs done; kept epoch 3",
     ]
@@ -48,8 +53,6 @@ def test_the_bar_counts_films_of_all_epochs():
     class Bar:
         def __call__(self, done, total, label="", /):
             self.last = (done, total, label)
-
-    from hilum.cli._training_view import TrainingView
 
     bar = Bar()
     TrainingView(bar).on_event("step", {"epoch": 2, "epochs": 3, "done": 5, "total": 10, "images_per_second": 7.6})

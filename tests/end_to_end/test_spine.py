@@ -89,7 +89,7 @@ def test_from_films_to_report(trained):
     assert f"{evaluation['macro']['auroc']['value']:.3f}" in out
     assert evaluation["phantom"]
     page = (place.folder / "runs/whole/report.html").read_text()
-    assert "data:image/png" in page
+    assert "data:image/jpeg" in page
     assert "<script src" not in page
     assert "whole" in place.run("runs", "list")
     first = page.encode()

@@ -16,7 +16,7 @@ from rich.table import Table
 __all__ = ["OnProgress", "clock", "complain", "count", "follow", "progress", "say", "spark", "table", "wrote"]
 
 _WIDTH_WITHOUT_TERMINAL = 160
-_SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BETWEEN_LINES = 30.0
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -86,7 +86,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, words: Sequen
 def progress(label: str, *, transient: bool = False) -> Iterator[OnProgress]:
     """Give ``on_progress(done, total)`` that shows how far it is and the time left.
 
-    A bar on a terminal; elsewhere a line every ten seconds and one at the end.
+    A bar on a terminal; elsewhere a line every thirty seconds and one at the end.
 
     Args:
         label: What is being done.

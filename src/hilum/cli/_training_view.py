@@ -1,12 +1,15 @@
 """Training as a person sees it: one bar per epoch while it runs, one line per epoch when it is done."""
 
 import math
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from hilum.cli._terminal import OnProgress, clock, complain, count, progress, spark
 
 __all__ = ["TrainingView", "watch_training"]
+
+_EPOCHS_DRAWN = 24
 
 
 class TrainingView:
@@ -16,6 +19,7 @@ class TrainingView:
         self._aurocs: list[float] = []
         self._best, self._best_epoch = math.nan, 0
         self._on_progress = on_progress
+        self._started = time.monotonic()
 
     def on_event(self, kind: str, values: Mapping[str, object]) -> None:
         """Show one event."""
@@ -45,11 +49,13 @@ class TrainingView:
         self._aurocs.append(auroc)
         if values["best"] and not math.isnan(auroc):
             self._best, self._best_epoch = auroc, _whole(values["epoch"])
-        left = (_whole(values["epochs"]) - _whole(values["epoch"])) * _real(values["seconds"])
+        # By the clock, since validation and checkpoints take their time, too.
+        per_epoch = (time.monotonic() - self._started) / len(self._aurocs)
+        left = (_whole(values["epochs"]) - _whole(values["epoch"])) * per_epoch
         best = f"best {self._best:.3f} (epoch {self._best_epoch})" if self._best_epoch else "no best yet"
         complain(
             f"epoch {values['epoch']}/{values['epochs']}  loss {_real(values['train_loss']):.3f}  "
-            f"validation AUROC {_fixed(auroc)} {spark(self._aurocs)}  {best}  "
+            f"validation AUROC {_fixed(auroc)} {spark(self._aurocs[-_EPOCHS_DRAWN:])}  {best}  "
             f"{_real(values['images_per_second']):.0f} films/s  time left {clock(left)}"
         )
 
