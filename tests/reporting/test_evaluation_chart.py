@@ -124,7 +124,7 @@ def test_ticks_read_back(value):
 
 @given(FINITE, FINITE, FINITE)
 def test_values_outside_a_panel_stand_at_its_edge(value, x, y):
-    panel = Panel(10, 20, 30, 40)
+    panel = Panel(10.0, 20.0, 30.0, 40.0)
     assert 10 <= panel.x(value) <= 40
     assert 20 <= panel.y(value) <= 60
     assert panel.points([x, float("nan")], [y, 0.0]) == [(panel.x(x), panel.y(y))]

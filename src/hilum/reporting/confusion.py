@@ -45,7 +45,7 @@ def confusion_matrices(evaluation: Evaluation) -> list[ConfusionMatrix]:
 def _matrix(name: str, finding: FindingEvaluation) -> ConfusionMatrix:
     point = finding.operating_point
     if not math.isfinite(point.threshold):
-        blank = (ConfusionCell(DASH, "", 0), ConfusionCell(DASH, "", 0))
+        blank = (ConfusionCell(DASH, "", 0.0), ConfusionCell(DASH, "", 0.0))
         return ConfusionMatrix(name, (ConfusionRow("called", blank), ConfusionRow("not called", blank)), defined=False)
     n_present = point.true_positive + point.false_negative
     n_absent = point.true_negative + point.false_positive
@@ -56,5 +56,5 @@ def _matrix(name: str, finding: FindingEvaluation) -> ConfusionMatrix:
 
 def _cell(n: int, total: int) -> ConfusionCell:
     if not total:
-        return ConfusionCell("0", DASH, 0)
+        return ConfusionCell("0", DASH, 0.0)
     return ConfusionCell(f"{n:,}", percent(n / total), round(_DARKEST * n / total, 3))

@@ -122,7 +122,7 @@ def _matrix(description: Description) -> list[tuple[str, list[_MatrixCell]]]:
 
 
 def _matrix_cell(n: int, total: int, *, own: bool) -> _MatrixCell:
-    return _MatrixCell(f"{n:,}", 0 if own else round(_DARKEST * min(n / total, 1), 3), own)
+    return _MatrixCell(f"{n:,}", 0.0 if own else round(_DARKEST * min(n / total, 1), 3), own)
 
 
 def _named(counts: Mapping[str, int]) -> dict[str, int]:

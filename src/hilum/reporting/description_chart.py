@@ -17,7 +17,9 @@ def bar_chart(counts: Mapping[str, int], label: str) -> str:
     if not counts:
         return ""
     picture = new_picture(_WIDTH, _ROW * len(counts), label)
-    panel = Panel(_NAMES, 0, _WIDTH - _NAMES - _COUNTS, _ROW * len(counts), across=(0, max(1, *counts.values())))
+    panel = Panel(
+        _NAMES, 0.0, _WIDTH - _NAMES - _COUNTS, _ROW * len(counts), across=(0.0, float(max(1, *counts.values())))
+    )
     for number, (name, n) in enumerate(counts.items()):
         top = _ROW * number
         add_text(picture, (_NAMES - 8, top + 15.5), name, "quiet end")
@@ -31,7 +33,7 @@ def histogram_chart(shares: Sequence[float], label: str) -> str:
     highest = max(shares, default=0.0)
     if not highest > 0:
         return ""
-    panel = Panel(0, 4, 640, 130, across=(0, len(shares)), up=(0, highest))
+    panel = Panel(0.0, 4.0, 640.0, 130.0, across=(0.0, float(len(shares))), up=(0.0, highest))
     picture = new_picture(640, 158, label)
     for level, share in enumerate(shares):
         left = panel.x(level)

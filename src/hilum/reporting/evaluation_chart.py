@@ -46,8 +46,8 @@ class _Forest:
     stacked: bool = False
 
 
-_WIDE = _Forest(660, 25, 16.5, 12.5, (190, 290), 176, 556, 70)
-_NARROW = _Forest(340, 42, 16, 30, (10, 320), 186, 238, 36, stacked=True)
+_WIDE = _Forest(660.0, 25.0, 16.5, 12.5, (190.0, 290.0), 176.0, 556.0, 70)
+_NARROW = _Forest(340.0, 42.0, 16.0, 30.0, (10.0, 320.0), 186.0, 238.0, 36, stacked=True)
 
 
 def forest_chart(evaluation: Evaluation, *, narrow: bool = False) -> str:
@@ -132,7 +132,7 @@ def history_chart(history: HistoryPicture) -> str:
     low, high = min(y for _, y in pairs), max(y for _, y in pairs)
     margin = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
     last = max(x for x, _ in pairs)
-    panel = Panel(50, _HEAD, 196, 138, across=(1, max(last, 2)), up=(low - margin, high + margin))
+    panel = Panel(50.0, _HEAD, 196.0, 138.0, across=(1.0, max(last, 2.0)), up=(low - margin, high + margin))
     picture = new_picture(324, _HEAD + 138 + 24, f"{history.title} per epoch")
     add_text(picture, (0, 14), history.title, "strong")
     _history_axis(picture, panel, (low, high), last)
