@@ -1,7 +1,8 @@
 """Train, validation and test: always by patient, written down with a digest.
 
 Source of the stratification: Sechidis et al., "On the Stratification of Multi-Label Data", ECML PKDD 2011,
-algorithm 1. Departure: patients, not films, are dealt out, each with the counts of all its films.
+algorithm 1. Departures: patients, not films, are dealt out, each with the counts of all its films; and a part that has
+its share of films gets no more, so that shares are kept to the films of one patient.
 """
 
 import gzip
@@ -212,7 +213,13 @@ def _rarest_first(counts: Float[np.ndarray, "patient mark"]) -> Iterable[int]:
 
 
 def _neediest(wanted: Float[np.ndarray, "part mark"], finding: int) -> int:
-    ties = np.flatnonzero(wanted[:, finding] == wanted[:, finding].max())
+    """Return the part that wants a finding most among those that want films at all; of several, the emptiest.
+
+    Without the first condition, parts of small sets with many findings grow far beyond their share.
+    """
+    hungry = wanted[:, -1] > 0
+    wish = np.where(hungry, wanted[:, finding], -np.inf) if hungry.any() else wanted[:, -1]
+    ties = np.flatnonzero(wish == wish.max())
     return int(ties[np.argmax(wanted[ties, -1])])
 
 

@@ -1,0 +1,123 @@
+"""The pixel store against decoding: how fast an epoch is fed, from the store and from 1024 px PNG files.
+
+Run: ``python benchmarks/bench_data.py [--films FOLDER_OF_1024_PX_PNGS]``. Appends a row per set of films to
+``benchmarks/results/data.csv``: one for phantoms that hilum renders here, one for films of your own.
+Both ways end in the same thing, batches of 32 squares of 224 px as bytes, by one thread: read from the store, or
+decoded with Pillow and resized by the same rule. ``read_square`` is hilum's own way in, with all its checks.
+"""
+
+import argparse
+import csv
+import platform
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+
+from hilum.data import Manifest, batches, prepare_store, read_nih, write_phantoms
+from hilum.imaging import encode_png, read_square
+from hilum.runs import versions
+
+SIZE_PX, FILM_PX, BATCH, N_PHANTOMS, N_EPOCH = 224, 1024, 32, 40, 2_000
+RESULTS = Path(__file__).parent / "results" / "data.csv"
+
+
+def phantoms(folder):
+    """Write phantoms and compress them as NIH's films are."""
+    write_phantoms(folder, count=N_PHANTOMS, size_px=FILM_PX, seed=0)
+    for path in (folder / "images").glob("*.png"):
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture)
+        path.write_bytes(encode_png(pixels))
+    return read_nih(folder)
+
+
+def own_films(folder):
+    paths = sorted(folder.glob("*.png"))
+    table = pd.DataFrame({"image_id": [path.name for path in paths], "path": [str(path.resolve()) for path in paths]})
+    table = table.assign(patient_id=table["image_id"], study_id="", view="", sex="", age_years=np.nan, split=None)
+    return Manifest(table.assign(Mass=0.0), ("Mass",), source="films of one's own")
+
+
+def seconds(function):
+    start = perf_counter()
+    function()
+    return perf_counter() - start
+
+
+def decode_with_pillow(path):
+    """The least that has to be done: decode, and shrink as bytes."""
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("L").resize((SIZE_PX, SIZE_PX), Image.Resampling.BILINEAR))
+
+
+def feed(store, rows):
+    """One epoch in an order of its own; films repeat, for the set is small and an epoch is not."""
+    generator = np.random.default_rng(0)
+    for part in np.array_split(generator.permutation(np.resize(rows, N_EPOCH)), N_EPOCH // BATCH):
+        store.read(part)
+
+
+def feed_batches(store, rows):
+    rows = np.resize(rows, N_EPOCH)
+    targets = np.zeros((N_EPOCH, 1), dtype=np.float32)
+    for _ in batches(store, rows, targets, batch_size=BATCH, shuffle_seed=0):
+        pass
+
+
+def measure(what, manifest, folder):
+    store = prepare_store(manifest, folder, size_px=SIZE_PX)
+    rows = store.rows_of(manifest.table["image_id"])
+    paths = manifest.paths()
+    feed(store, rows)  # warm, as the files below are too
+    from_store = N_EPOCH / min(seconds(lambda: feed(store, rows)) for _ in range(3))
+    as_batches = N_EPOCH / min(seconds(lambda: feed_batches(store, rows)) for _ in range(3))
+    pillow = len(paths) / min(seconds(lambda: [decode_with_pillow(path) for path in paths]) for _ in range(3))
+    own = len(paths) / min(seconds(lambda: [read_square(path, SIZE_PX) for path in paths]) for _ in range(3))
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": versions()["commit"][:12],
+        "machine": f"{platform.machine()}, 1 thread",
+        "what": f"{what}, {len(paths)} PNG of {FILM_PX} px to {SIZE_PX} px",
+        "store_films_per_s": f"{from_store:.0f}",
+        "batches_films_per_s": f"{as_batches:.0f}",
+        "pillow_films_per_s": f"{pillow:.1f}",
+        "read_square_films_per_s": f"{own:.1f}",
+        "store_vs_pillow": f"{from_store / pillow:.0f}",
+        "batches_vs_pillow": f"{as_batches / pillow:.0f}",
+    }
+
+
+def append(row):
+    new = not RESULTS.exists()
+    RESULTS.parent.mkdir(exist_ok=True)
+    with RESULTS.open("a", newline="") as stream:
+        writer = csv.DictWriter(stream, row, lineterminator="\n")
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+    print(", ".join(f"{name} {value}" for name, value in row.items()))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--films", type=Path, help="a folder of real 1024 px PNG films")
+    films = parser.parse_args().films
+    torch.set_num_threads(1)
+    folder = Path(tempfile.mkdtemp(prefix="hilum-bench-"))
+    try:
+        append(measure("phantoms", phantoms(folder / "phantoms"), folder / "store"))
+        if films:
+            append(measure("real films", own_films(films), folder / "real-store"))
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
