@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,6 +53,13 @@ def test_the_same_film_comes_out_again_and_another_seed_gives_another():
     assert pickle.dumps(first) == pickle.dumps(again)
     assert not np.array_equal(first.pixels, render_film(5, 17, size_px=96).pixels)
     assert not np.array_equal(first.pixels, render_film(4, 18, size_px=96).pixels)
+
+
+@pytest.mark.parametrize("number", ["seed", "index"])
+def test_every_film_has_its_own_noise(number):
+    case = draw_case(4, 17)
+    film, other = (render_phantom(replace(case, **{number: value}), 96).pixels.astype(int) for value in (4, 5))
+    assert 0 < np.abs(film - other).mean() < 3
 
 
 def test_a_film_does_not_depend_on_those_before_it():
