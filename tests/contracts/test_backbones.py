@@ -10,7 +10,7 @@ from hilum.errors import InvalidValueError
 from hilum.models import BACKBONES, ModelSection, build_model, evaluation_mode, load_start_weights
 from hilum.models._torchvision import import_timm
 
-LARGE = {"densenet121", "resnet50v2", "inception_resnet_v2", "efficientnet_b4"}
+LARGE = {"densenet121", "resnet50v2", "inception_resnet_v2", "efficientnet_b4", "resnet18", "resnet10t"}
 
 
 @pytest.fixture(

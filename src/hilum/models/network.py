@@ -105,4 +105,4 @@ def stem_weights(network: TimmNetwork) -> tuple[str, ...]:
 
 def _first_convolution(network: nn.Module, stem: str) -> str:
     layers = network.get_submodule(stem).named_modules(prefix=stem)
-    return next(name for name, layer in layers if isinstance(layer, nn.Conv2d))
+    return next(str(name) for name, layer in layers if isinstance(layer, nn.Conv2d))
