@@ -16,8 +16,8 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 from hilum.data import write_phantoms
-from hilum.phantoms import render_film, spare_pages
-from hilum.runs import versions
+from hilum.phantoms import render_film
+from hilum.runs import keep_freed_memory, versions
 
 COUNT, SIZE_PX, WORKERS, ROUNDS, SEED = 400, 256, 2, 3, 0
 RESULTS = Path(__file__).parent / "results" / "phantoms.csv"
@@ -25,7 +25,7 @@ RESULTS = Path(__file__).parent / "results" / "phantoms.csv"
 
 def rendered():
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(WORKERS, mp_context=context, initializer=spare_pages) as pool:
+    with ProcessPoolExecutor(WORKERS, mp_context=context, initializer=keep_freed_memory) as pool:
         films = pool.map(partial(_greys, SEED), range(COUNT), chunksize=25)
         assert sum(films) > 0
 
@@ -51,7 +51,7 @@ def films_per_second(function):
 
 def cpu_ms_per_film():
     """Time on the processor, in one process: what is left of the speed where others compute as well."""
-    spare_pages()
+    keep_freed_memory()
     start = process_time()
     for index in range(60):
         render_film(SEED, index, size_px=SIZE_PX)

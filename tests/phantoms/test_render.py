@@ -10,7 +10,7 @@ from scipy.ndimage import label
 
 from hilum.errors import InvalidValueError
 from hilum.findings import NIH_FINDINGS
-from hilum.phantoms import draw_case, render_film, render_phantom, spare_pages
+from hilum.phantoms import draw_case, render_film, render_phantom
 from hilum.phantoms.render import boxes_of
 
 
@@ -63,7 +63,6 @@ def test_every_film_has_its_own_noise(number):
 
 
 def test_a_film_does_not_depend_on_those_before_it():
-    spare_pages()
     series = [render_film(1, index, size_px=64) for index in range(4)]
     assert pickle.dumps(series[3]) == pickle.dumps(render_film(1, 3, size_px=64))
 

@@ -19,8 +19,8 @@ from hilum.data.nih import PHANTOM_MARKER
 from hilum.errors import DataError, InvalidValueError, StorageError
 from hilum.findings import NIH_FINDINGS, NO_FINDING
 from hilum.imaging import write_dicom, write_png
-from hilum.phantoms import Phantom, render_film, spare_pages
-from hilum.runs import write_text
+from hilum.phantoms import Phantom, render_film
+from hilum.runs import keep_freed_memory, write_text
 
 __all__ = ["BOX_HEADER", "LABEL_HEADER", "PhantomSet", "write_phantoms"]
 
@@ -147,12 +147,12 @@ def _make_room(folder: Path, **settings: float | str) -> None:
 def _render_all(render: Callable[[int], Phantom], count: int, workers: int) -> Iterator[Phantom]:
     """Render films 0 to ``count`` in order; the workers stay only a few films ahead of the reader."""
     if workers == 1:
-        spare_pages()
+        keep_freed_memory()
         yield from map(render, range(count))
         return
     # Fresh processes: a fork would copy the locks of whatever threads run here.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=spare_pages) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=keep_freed_memory) as pool:
         ahead: deque[Future[Phantom]] = deque()
         for index in range(count):
             ahead.append(pool.submit(render, index))

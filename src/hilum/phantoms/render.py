@@ -15,7 +15,7 @@ from hilum.phantoms.case import Case, draw_case
 from hilum.phantoms.chest import Chest, Mask, build_chest
 from hilum.phantoms.grid import Grid
 
-__all__ = ["SMALLEST_PX", "Box", "Phantom", "boxes_of", "layers", "render_film", "render_phantom", "spare_pages"]
+__all__ = ["SMALLEST_PX", "Box", "Phantom", "boxes_of", "layers", "render_film", "render_phantom"]
 
 SMALLEST_PX = 32
 """Below this a nodule is less than a pixel."""
@@ -104,15 +104,6 @@ def render_phantom(case: Case, size_px: int) -> Phantom:
 def render_film(seed: int, index: int, *, size_px: int, prevalence: Mapping[str, float] | str = "balanced") -> Phantom:
     """Draw and render film ``index`` of the set ``seed``: one call that another process can be sent."""
     return render_phantom(draw_case(seed, index, prevalence=prevalence), size_px)
-
-
-def spare_pages() -> None:
-    """Keep freed memory in this process; films are twice as fast after it.
-
-    Where the C library is glibc, every freed array of a film's size goes back to the kernel, and the next one pays for
-    fresh pages. Freeing one array just below its upper limit raises the threshold for good (mallopt(3)).
-    """
-    np.empty(31 * 2**20, dtype=np.uint8)
 
 
 def boxes_of(mask: Mask) -> list[Box]:

@@ -1,8 +1,9 @@
-"""Run folders: atomic files, the journal that is the truth, the lock, versions and trackers."""
+"""Run folders: atomic files, the journal that is the truth, lock, versions, trackers; and the memory of the process."""
 
 from hilum.runs.atomic import atomic_path, file_digest, write_bytes, write_text
 from hilum.runs.journal import Journal
 from hilum.runs.lock import FileLock
+from hilum.runs.memory import keep_freed_memory
 from hilum.runs.run import Run, RunSummary, list_runs
 from hilum.runs.tracker import TRACKERS, MlflowTracker, NoTracker, Tracker, get_tracker, sync_run, tracker_ui_command
 from hilum.runs.version import versions
@@ -19,6 +20,7 @@ __all__ = [
     "atomic_path",
     "file_digest",
     "get_tracker",
+    "keep_freed_memory",
     "list_runs",
     "sync_run",
     "tracker_ui_command",

@@ -12,7 +12,7 @@ from hilum.data import Manifest, PixelStore
 from hilum.errors import InvalidValueError, RunError
 from hilum.losses import make_loss
 from hilum.models import Bundle, FilmModel, StartReport, build_model, get_backbone, load_bundle, load_start_weights
-from hilum.runs import Run, versions, write_text
+from hilum.runs import Run, keep_freed_memory, versions, write_text
 from hilum.training.films import Films, select_films
 from hilum.training.loop import OnEvent, Trainer
 from hilum.training.recipe import Recipe
@@ -52,6 +52,7 @@ def train(
         InvalidValueError: The start weights or the device cannot be used.
         StorageError: The disk is full; what was written before is still good, and the run can be resumed.
     """
+    keep_freed_memory()
     tell = on_event or _ignore
     recipe = recipe if recipe.findings else recipe.model_copy(update={"findings": manifest.findings})
     films = select_films(manifest, store, recipe)
