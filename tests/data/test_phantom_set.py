@@ -146,6 +146,16 @@ def test_label_noise_flips_its_share_and_leaves_films_and_boxes_true(tmp_path, w
         assert file.read_bytes() == (written.folder / "images" / file.name).read_bytes()
 
 
+def test_every_seed_flips_labels_of_its_own(tmp_path):
+    flips = []
+    for seed in (1, 2):
+        noisy = write(tmp_path / str(seed), count=3, size_px=32, seed=seed, label_noise=0.5)
+        labels = read_nih(noisy.folder).table[list(NIH_FINDINGS)].to_numpy()
+        films = (render_film(seed, index, size_px=32) for index in range(3))
+        flips.append(labels != [[film.targets[name] for name in NIH_FINDINGS] for film in films])
+    assert (flips[0] != flips[1]).any()
+
+
 def test_the_natural_mix_is_mostly_without_findings(tmp_path):
     mix = write(tmp_path, count=40, prevalence="nih", size_px=32)
     assert sum(mix.n_positive.values()) < 0.13 * 40 * 14
