@@ -431,7 +431,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_store(write_films, manifest_of, tmp_path):
-    n = 400
+    n = 200
     manifest_of(n, paths=write_films(n, size=64)).save(tmp_path / "m.parquet")
     done = subprocess.run(
         [sys.executable, "-c", MEMORY, str(tmp_path / "m.parquet"), str(tmp_path / "s")],

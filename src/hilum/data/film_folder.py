@@ -89,7 +89,7 @@ class FilmFolder:
                 f"not one of the {len(paths):,} films of the list is among the {len(self._by_name):,} pictures in "
                 f"{self._first} (the first would be {Path(paths[0]).name}): name the right folder (--images)"
             )
-        n_ambiguous = sum(Path(path).name in self._ambiguous for path in paths)
+        n_ambiguous = sum(Path(path).name in self._ambiguous for path in paths) if self._ambiguous else 0
         return FoundFilms(paths, n_missing, n_other, n_ambiguous)
 
 

@@ -1,6 +1,6 @@
 """Films of any kind into one canonical array, or a refusal with a stable code; and pictures back out."""
 
-from hilum.imaging.dicom_file import write_dicom
+from hilum.imaging.dicom_writer import write_dicom
 from hilum.imaging.film import IMAGE_ENDINGS, read_image, read_square
 from hilum.imaging.picture_file import encode_png, write_png
 from hilum.imaging.refusal import REFUSALS
