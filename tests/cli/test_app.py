@@ -1,7 +1,7 @@
 import os
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -24,12 +24,17 @@ def process(*words, **settings):
     )
 
 
+def cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_help_names_every_verb_and_is_quick():
     seconds = []
     for _ in range(3):
-        started = time.monotonic()
+        before = cpu_seconds()
         answer = process("--help")
-        seconds.append(time.monotonic() - started)
+        seconds.append(cpu_seconds() - before)  # not by the clock: other tests run at the same time
     assert answer.returncode == 0
     assert all(f"  {verb} " in answer.stdout for verb in VERBS)
     assert min(seconds) < 0.5

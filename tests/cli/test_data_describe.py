@@ -1,3 +1,7 @@
+import pytest
+
+
+@pytest.mark.slow
 def test_describe(hilum, films, tmp_path):
     out = tmp_path / "about"
     answer = hilum("data", "describe", films.manifest, "--out", out, "--sample", 12)

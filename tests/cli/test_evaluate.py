@@ -53,6 +53,7 @@ def test_predictions_of_a_run_give_the_same_aurocs(hilum, judged, films, tmp_pat
     assert (tmp_path / "again" / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_the_printed_table_is_the_evaluation(hilum, run_copy, films):
     where = ("--manifest", films.manifest, "--store", films.store)
     answer = hilum("evaluate", "--run", run_copy, *where, "--bootstrap", 0, "--tracker", "none")
@@ -67,6 +68,7 @@ def test_the_printed_table_is_the_evaluation(hilum, run_copy, films):
     assert f"wrote {run_copy / 'report.html'}" in answer.out
 
 
+@pytest.mark.slow
 def test_a_bundle_elsewhere(hilum, judged, films, tmp_path):
     out = tmp_path / "study"
     answer = hilum(
@@ -80,6 +82,7 @@ def test_a_bundle_elsewhere(hilum, judged, films, tmp_path):
     assert n_rows == 1 + len(read_manifest(films.manifest).rows("validation"))
 
 
+@pytest.mark.slow
 def test_training_patients_are_refused(hilum, judged, films, tmp_path):
     words = (
         "evaluate", "--bundle", judged / "bundle", "--manifest", films.manifest, "--store", films.store,

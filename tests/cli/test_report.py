@@ -1,5 +1,7 @@
 import shutil
 
+import pytest
+
 
 def test_of_a_run(hilum, run_copy):
     page = run_copy / "report.html"
@@ -9,6 +11,7 @@ def test_of_a_run(hilum, run_copy):
     assert page.stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_the_gallery_comes_back_with_the_manifest(hilum, run_copy, films, tmp_path):
     first = (run_copy / "report.html").read_text()
     assert hilum("report", run_copy, "--out", tmp_path / "without.html").code == 0

@@ -62,6 +62,11 @@ def test_answers_and_complaints_go_apart(capsys):
     assert err == " a complaint\n"
 
 
+def test_long_commands_stand_below_each_other(capsys):
+    follow("hilum " + "a" * 90, "hilum b")
+    assert capsys.readouterr().out.splitlines() == [f" next: hilum {'a' * 90}", "       hilum b"]
+
+
 def test_a_long_line_is_not_cut_in_a_pipe(capsys):
     say("word " * 100)
     assert len(capsys.readouterr().out.splitlines()) == 1

@@ -16,6 +16,7 @@ from rich.table import Table
 __all__ = ["OnProgress", "clock", "complain", "count", "follow", "progress", "say", "spark", "table", "wrote"]
 
 _WIDTH_WITHOUT_TERMINAL = 160
+_ONE_LINE = 100
 _SECONDS_BETWEEN_LINES = 30.0
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -45,8 +46,10 @@ def wrote(*paths: Path) -> None:
 
 
 def follow(*commands: str) -> None:
-    """Name the commands that make sense next."""
-    say(f"next: {'   ·   '.join(commands)}", style="bold")
+    """Name the commands that make sense next, on one line where they fit."""
+    line = "   ·   ".join(commands)
+    for place, text in enumerate([line] if len(line) <= _ONE_LINE else commands):
+        say(f"{'      ' if place else 'next: '}{text}", style="bold")
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
