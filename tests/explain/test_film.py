@@ -49,7 +49,7 @@ def answering(monkeypatch, values):
     return "fixed"
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(
     shape=st.tuples(st.integers(24, 400), st.integers(24, 400)),
     centre=st.tuples(st.floats(0.1, 0.9), st.floats(0.1, 0.9)),
@@ -110,7 +110,7 @@ def test_where_nothing_speaks_for_the_finding_all_is_zero(predictor, monkeypatch
 
 
 @given(st.lists(st.floats(width=32), min_size=9, max_size=9))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 def test_heat_is_in_the_unit_interval_whatever_an_explainer_says(predictor, values):
     with pytest.MonkeyPatch.context() as patch:
         method = answering(patch, np.array(values, np.float32).reshape(3, 3))

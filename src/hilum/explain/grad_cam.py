@@ -36,9 +36,15 @@ def grad_cam(
 def grad_cam_plus_plus(
     model: FilmModel, images: Float[Tensor, "image 1 size size"], finding: int
 ) -> Float[Tensor, "image map_height map_width"]:
-    """Like :func:`grad_cam`, but places where a feature raises the logit count by how alone they are in doing so.
+    """Like Grad-CAM, but a feature that raises the logit counts the more the fewer places it is seen in.
 
-    Finds several small places of one finding more evenly. Arguments and result are those of :func:`grad_cam`.
+    Args:
+        model: In evaluation mode; it is not changed.
+        images: Films in [0, 1], dense tissue bright.
+        finding: Which logit.
+
+    Returns:
+        Relevance, at least 0; all 0 where nothing speaks for the finding.
     """
     features, gradient = _features_and_gradient(model, images, finding)
     raising = gradient.relu()
