@@ -58,6 +58,7 @@ def test_the_test_split_is_never_read_and_does_not_matter(train_tiny, tiny, film
     assert all(torch.equal(tensor, state[name]) for name, tensor in other.model.state_dict().items())
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bundle_and_another_does_not(train_tiny, tiny):
     _, first = train_tiny("first", tiny())
     torch.manual_seed(123)
@@ -109,6 +110,7 @@ def test_the_rules_come_from_validation_with_the_weights_of_the_bundle(train_tin
         assert rule.specificity.value == pytest.approx((probability < rule.threshold)[~present].mean())
 
 
+@pytest.mark.slow
 def test_a_finding_that_validation_lacks_has_no_threshold_in_the_bundle(train_tiny, tiny, films):
     labels = films.manifest.table["Effusion"].to_numpy(np.float32, copy=True)
     labels[films.manifest.rows("validation")] = 0
@@ -144,6 +146,7 @@ def test_the_journal_tells_the_run(train_tiny, tiny, films):
             assert {key: event[key] for key in values} == values
 
 
+@pytest.mark.slow
 def test_no_findings_in_the_recipe_means_those_of_the_manifest(train_tiny, tiny, films):
     fewer = dataclasses.replace(films.manifest, findings=("Mass", "Effusion"))
     run, bundle = train_tiny("run", tiny("findings=[]", "training.epochs=1"), manifest=fewer)
@@ -152,6 +155,7 @@ def test_no_findings_in_the_recipe_means_those_of_the_manifest(train_tiny, tiny,
     train_tiny("run", tiny("findings=[]", "training.epochs=1"), manifest=fewer, resume=True)
 
 
+@pytest.mark.slow
 def test_frozen_stages_keep_their_start_weights_whatever_decays(train_tiny, tiny):
     start, _ = train_tiny("start", tiny())
     changes = (f"model.init={start.bundle_path}", "training.freeze_stages=2", "training.weight_decay=0.5")
@@ -179,6 +183,7 @@ def test_an_untrained_head_starts_at_prevalence(train_tiny, tiny, films):
     np.testing.assert_allclose(bundle.model.head[-1].bias.detach(), np.log(share / (1 - share)), rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalisation", ["data", "backbone"])
 def test_normalisation_travels_in_the_bundle(train_tiny, tiny, normalisation):
     _, bundle = train_tiny("run", tiny(f"model.normalisation={normalisation}", "training.epochs=1"))
@@ -204,6 +209,7 @@ def test_the_device_that_is_there():
     assert _device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
+@pytest.mark.slow
 def test_training_learns(train_tiny, films):
     """The films it trains on, it ranks; with wrong targets or a wrong sign it could not."""
     text = """
