@@ -6,7 +6,7 @@ into the recipe. Nothing here knows what a section means.
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -82,7 +82,7 @@ def describe(kind: type[Section]) -> Iterator[tuple[str, str, object]]:
 
 def dump(section: Section) -> str:
     """Write a section as YAML that :func:`load` reads back to an equal section."""
-    return cast("str", yaml.safe_dump(section.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+    return yaml.safe_dump(section.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
 def _apply(values: dict[str, Any], override: str) -> None:
