@@ -86,6 +86,20 @@ def recipe(tmp_path_factory) -> Path:
     return _recipe_file(tmp_path_factory.mktemp("recipe"))
 
 
+def _one_figure(_evaluation, folder: Path, *, history=()) -> list[Path]:
+    """Stands for the real figures, which take seconds; slow tests draw them."""
+    figure = folder / "auroc.png"
+    figure.parent.mkdir(parents=True, exist_ok=True)
+    figure.write_bytes(b"")
+    return [figure]
+
+
+@pytest.fixture(autouse=True)
+def _quick_figures(request, monkeypatch):
+    if not request.node.get_closest_marker("slow"):
+        monkeypatch.setattr("hilum.reporting.write_figures", _one_figure)
+
+
 @pytest.fixture(scope="session")
 def judged(films, recipe, tmp_path_factory) -> Path:
     """A run that was trained and evaluated; tests read it and leave it as it is."""
@@ -93,7 +107,9 @@ def judged(films, recipe, tmp_path_factory) -> Path:
     where = ("--manifest", films.manifest, "--store", films.store)
     trained = run_verb("train", *where, "--recipe", recipe, "--out", run, "--tracker", "none")
     assert trained.code == 0, trained.err
-    evaluated = run_verb("evaluate", "--run", run, *where, "--bootstrap", 20, "--tracker", "none")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hilum.reporting.write_figures", _one_figure)
+        evaluated = run_verb("evaluate", "--run", run, *where, "--bootstrap", 20, "--tracker", "none")
     assert evaluated.code == 0, evaluated.err
     return run
 

@@ -66,6 +66,9 @@ def test_the_printed_table_is_the_evaluation(hilum, run_copy, films):
     assert "nan" not in answer.out
     assert "mind: " in answer.out
     assert f"wrote {run_copy / 'report.html'}" in answer.out
+    figures = [path.read_bytes() for path in (run_copy / "evaluation" / "figures").iterdir()]
+    assert len(figures) > 3
+    assert all(figure.startswith(b"\x89PNG") for figure in figures)
 
 
 @pytest.mark.slow
