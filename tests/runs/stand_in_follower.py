@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from hilum.runs import follower
+from hilum.runs import follower, write_text
 
 
 class FileDestination:
@@ -15,7 +15,7 @@ class FileDestination:
         self._kept = json.loads(self._path.read_text()) if self._path.exists() else {"metrics": [], "status": ""}
 
     def _keep(self) -> None:
-        self._path.write_text(json.dumps(self._kept))
+        write_text(self._path, json.dumps(self._kept))
 
     def open_run(self, known_id, *, name, key, started_ms):
         return known_id or name

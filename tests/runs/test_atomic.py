@@ -20,6 +20,15 @@ def test_a_file_is_written_and_replaced(tmp_path):
     assert [path.name for path in target.parent.iterdir()] == ["file.txt"]
 
 
+def test_who_reads_the_old_file_goes_on_reading_the_old_file(tmp_path):
+    """The new one takes its name, not its bytes: no reader and no crash sees something between."""
+    write_text(tmp_path / "file", "old")
+    with (tmp_path / "file").open() as reader:
+        write_text(tmp_path / "file", "new")
+        assert reader.read() == "old"
+    assert (tmp_path / "file").read_text() == "new"
+
+
 def test_the_temporary_name_keeps_the_ending(tmp_path):
     with atomic_path(tmp_path / "weights.safetensors") as temporary:
         assert temporary.suffix == ".safetensors"

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from threading import Timer
 
 import pytest
 
@@ -147,17 +148,21 @@ def test_the_leash_ends_with_the_process_though_a_copy_of_the_pipe_lives_on(monk
 
 
 def test_the_first_line_names_run_and_store_and_a_hanging_farewell_is_cut(run, destination, add_events, monkeypatch):
-    """`main` in this process; the pipe is closed at once."""
+    """`main` in this process; order and last word lie in the pipe at once, and a copy of the pipe lives on."""
     add_events(run)
     theirs, ours = os.pipe()
-    os.write(ours, json.dumps({"folder": str(run.folder), "uri": "http://host"}).encode() + b"\n")
-    os.close(ours)
+    os.write(ours, json.dumps({"folder": str(run.folder), "uri": "http://host"}).encode() + b"\n\n")
+    rescue = Timer(10, os.close, [ours])
+    rescue.start()
     uris, alarms, niceness = [], [], []
     monkeypatch.setattr(follower, "_ORDERS", theirs)
     monkeypatch.setattr(follower, "connect", lambda uri: uris.append(uri) or destination)
     monkeypatch.setattr(follower.signal, "alarm", alarms.append)
     monkeypatch.setattr(os, "nice", niceness.append)
     follower.main()
+    assert rescue.is_alive(), "the last word was not heard"
+    rescue.cancel()
+    os.close(ours)
     os.close(theirs)
     assert (uris, alarms, niceness) == (["http://host"], [600], [10])
     assert len(destination.runs) == 1
@@ -190,9 +195,7 @@ def test_a_follower_of_its_own_ships_while_the_run_goes_on(run, add_events, star
     kept = tmp_path / "kept.json"
     add_events(run)
     process = start_stand_in(run)
-    wait_for(
-        lambda: kept.exists() and ["train_loss", 2, 0.5] in json.loads(kept.read_text() or '{"metrics": []}')["metrics"]
-    )
+    wait_for(lambda: kept.exists() and ["train_loss", 2, 0.5] in json.loads(kept.read_text())["metrics"])
     assert os.getpriority(os.PRIO_PROCESS, process.pid) >= 10
     assert process.poll() is None
     run.journal.append("epoch", epoch=3, train_loss=0.25)

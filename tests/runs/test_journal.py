@@ -86,6 +86,7 @@ def test_a_journal_cut_anywhere_keeps_its_whole_lines_and_goes_on(new_path, data
     assert journal.read() == events[:n_whole]
     journal.append("resume")
     assert journal.read()[:-1] == events[:n_whole]
+    assert journal.path.read_bytes().endswith(b"\n")  # the torn line is gone, for other programs too
     assert [event["sequence"] for event in journal.read()] == list(range(n_whole + 1))
 
 
@@ -149,6 +150,8 @@ def test_a_line_that_the_kernel_cuts_was_never_an_event(journal, run_script):
         except StorageError:
             assert journal.path.stat().st_size == size + 50, "the line was not cut: this test shows nothing"
             assert [event["kind"] for event in journal.read()] == ["start"]
+        else:
+            raise AssertionError("half a line was taken for an event")
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         journal.append("epoch", note="y")
         print([(event["sequence"], event["kind"]) for event in journal.read()])
@@ -188,10 +191,16 @@ def test_two_processes_may_append_at_the_same_time(journal, start_script):
         from pathlib import Path
         from hilum.runs import Journal
         print("ready", flush=True)
+        while not Path(sys.argv[3]).exists():
+            pass
         for number in range(25):
             Journal(Path(sys.argv[1])).append(sys.argv[2], number=number)
     """
-    processes = [start_script(script, journal.path, kind) for kind in ("epoch", "evaluation")]
+    go = journal.path.with_name("go")
+    processes = [start_script(script, journal.path, kind, go) for kind in ("epoch", "evaluation")]
+    for process in processes:
+        process.stdout.readline()
+    go.touch()
     assert [process.wait(timeout=30) for process in processes] == [0, 0]
     events = journal.read()
     assert [event["sequence"] for event in events] == list(range(50))

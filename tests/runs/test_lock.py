@@ -29,6 +29,7 @@ def test_a_second_holder_is_refused_and_told_who_holds_it(path):
             FileLock(path, purpose="the run demo")
         assert is_locked(path)
     assert not is_locked(path)
+    assert path.read_text() == ""
     with FileLock(path, purpose="the run demo"):
         assert is_locked(path)
 
