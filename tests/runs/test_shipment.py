@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hilum.runs.shipment import Shipment, shipment_of
@@ -139,6 +139,11 @@ def test_long_text_is_cut_where_old_servers_would_refuse_it():
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=300))
+@example("")
+@example("..")
+@example("../a/./b//c")
+@example("x" * 243 + "/.name")
+@example("x" * 249 + "/y")
 def test_every_name_is_one_that_mlflow_takes(name):
     events = [
         {"kind": "epoch", "auroc": {name: 0.5}},

@@ -138,4 +138,4 @@ def _flat(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str,
 def _name(text: str) -> str:
     """A name that MLflow takes: word signs, dot, dash, blank; slashes between parts that are more than dots."""
     parts = (re.sub(r"[^\w.\- ]", "_", part) for part in text.split("/"))
-    return "/".join(part for part in parts if part.strip(". "))[:_LONGEST_NAME].rstrip("/") or "_"
+    return "/".join(part for part in parts if part.strip(". "))[:_LONGEST_NAME].rstrip("/. ") or "_"
