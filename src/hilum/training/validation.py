@@ -87,9 +87,6 @@ def _rule(logits: Float64[np.ndarray, " image"], targets: Float64[np.ndarray, " 
     probabilities = apply_platt(logits, fit.slope, fit.intercept)
     threshold = choose_threshold(probabilities, targets)
     present, absent = probabilities[targets == 1], probabilities[targets == 0]
-    reason = fit.reason
-    if np.isnan(threshold) and not reason:
-        reason = "no threshold: validation lacks films with the finding or films without it"
     return FindingRule(
         slope=fit.slope,
         intercept=fit.intercept,
@@ -98,7 +95,7 @@ def _rule(logits: Float64[np.ndarray, " image"], targets: Float64[np.ndarray, " 
         specificity=_share(absent < threshold),
         n_positive=len(present),
         n_negative=len(absent),
-        reason=reason,
+        reason=fit.reason,
     )
 
 
