@@ -112,6 +112,19 @@ def test_progress_in_a_pipe_says_the_time_left_now_and_then(capsys, monkeypatch)
     ]
 
 
+def test_what_an_earlier_process_did_took_no_time(capsys, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(_terminal.time, "monotonic", lambda: now[0])
+    with progress("going on", transient=True) as on_progress:
+        for done in range(1000, 1061):
+            on_progress(done, 1090)
+            now[0] += 1
+    assert capsys.readouterr().err.splitlines() == [
+        " going on  1,030/1,090  time left 1:00",
+        " going on  1,060/1,090  time left 0:30",
+    ]
+
+
 def test_progress_on_a_terminal_is_a_bar(monkeypatch):
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=100)

@@ -131,14 +131,18 @@ class _Lines:
     def __init__(self, label: str) -> None:
         self._label = label
         self._done = self._total = 0
-        self._started = self._printed = time.monotonic()
+        self._before: int | None = None
+        self._started = self._counted = self._printed = time.monotonic()
 
     def __call__(self, done: int, total: int, label: str = "", /) -> None:
+        if self._before is None:
+            # What an earlier process did took none of this one's time.
+            self._before, self._counted = done, time.monotonic()
         self._done, self._total, self._label = done, total, label or self._label
         now = time.monotonic()
-        if 0 < done < total and now - self._printed >= _SECONDS_BETWEEN_LINES:
+        if self._before < done < total and now - self._printed >= _SECONDS_BETWEEN_LINES:
             self._printed = now
-            left = (now - self._started) / done * (total - done)
+            left = (now - self._counted) / (done - self._before) * (total - done)
             complain(f"{self._label}  {done:,}/{total:,}  time left {clock(left)}")
 
     def finish(self) -> None:
