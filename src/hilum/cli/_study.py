@@ -174,8 +174,10 @@ def show_evaluation(evaluation: "Evaluation") -> None:
     if evaluation.no_finding:
         nothing = evaluation.no_finding.auroc
         rows.append((NO_FINDING, _interval(nothing), *[""] * 4, f"{nothing.n_positive:,}"))
-    macro = evaluation.macro["auroc"]
+    macro, measurable = evaluation.macro["auroc"], evaluation.measurable["auroc"]
     rows.append((f"mean of {macro.n_findings}", _interval(macro), *[""] * 5))
+    if measurable.findings and measurable.findings != macro.findings:
+        rows.append((f"mean of {measurable.n_findings}", _interval(measurable), *[""] * 4, "≥ 25"))
     table(("finding", "AUROC (95 %)", "AUPRC", "sens", "spec", "threshold", "films"), rows)
     for warning in evaluation.warnings:
         say(f"mind: {warning}")

@@ -2,14 +2,16 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any, cast
 
 from hilum.cli._terminal import OnProgress, clock, complain, count, progress, spark
 
 __all__ = ["TrainingView", "watch_training"]
 
 _EPOCHS_DRAWN = 24
+_N_NAMED = 4
 
 
 class TrainingView:
@@ -20,6 +22,7 @@ class TrainingView:
         self._best, self._best_epoch = math.nan, 0
         self._on_progress = on_progress
         self._started = time.monotonic()
+        self._n_before = 0
 
     def on_event(self, kind: str, values: Mapping[str, object]) -> None:
         """Show one event."""
@@ -29,8 +32,9 @@ class TrainingView:
                 f"validating on {count(_whole(values['n_validation']), 'film')}"
                 + (f"; {count(_whole(values['n_absent']), 'film')} could not be read" if values["n_absent"] else "")
             )
+            _show_start_weights(values["start_weights"])
         elif kind == "resume":
-            complain(f"going on after epoch {values['epoch']}/{values['epochs']}")
+            self._resume(values)
         elif kind == "step":
             self._step(values)
         elif kind == "epoch":
@@ -44,13 +48,23 @@ class TrainingView:
         label = f"epoch {epoch}/{epochs}  {_real(values['images_per_second']):.0f} films/s"
         self._on_progress((epoch - 1) * total + done, epochs * total, label)
 
-    def _epoch(self, values: Mapping[str, object]) -> None:
+    def _resume(self, values: Mapping[str, object]) -> None:
+        complain(f"going on after epoch {values['epoch']}/{values['epochs']}")
+        for event in cast("Sequence[Mapping[str, object]]", values["history"]):
+            self._remember(event)
+        self._n_before = len(self._aurocs)
+
+    def _remember(self, values: Mapping[str, object]) -> float:
         auroc = _real(values["validation_auroc"])
         self._aurocs.append(auroc)
         if values["best"] and not math.isnan(auroc):
             self._best, self._best_epoch = auroc, _whole(values["epoch"])
+        return auroc
+
+    def _epoch(self, values: Mapping[str, object]) -> None:
+        auroc = self._remember(values)
         # By the clock, since validation and checkpoints take their time, too.
-        per_epoch = (time.monotonic() - self._started) / len(self._aurocs)
+        per_epoch = (time.monotonic() - self._started) / (len(self._aurocs) - self._n_before)
         left = (_whole(values["epochs"]) - _whole(values["epoch"])) * per_epoch
         best = f"best {self._best:.3f} (epoch {self._best_epoch})" if self._best_epoch else "no best yet"
         complain(
@@ -65,6 +79,23 @@ def watch_training() -> Iterator[TrainingView]:
     """Give a view whose bar is taken down at the end, whatever happened."""
     with progress("starting", transient=True) as on_progress:
         yield TrainingView(on_progress)
+
+
+def _show_start_weights(report: object) -> None:
+    """Say what came of the start weights: nothing for none, and what did not match for all others."""
+    facts = cast("Mapping[str, Any]", report)
+    if facts["source"] == "none":
+        return
+    parts = [f"{count(facts['matched'], 'tensor')} taken over"]
+    parts += [f"{_few(facts['head_missing'])} at random"] if facts["head_missing"] else []
+    parts += [f"{_few(facts['unused'])} left"] if facts["unused"] else []
+    complain(f"start weights {facts['source']}: {'; '.join(parts)}")
+
+
+def _few(names: Sequence[str]) -> str:
+    """Name up to four."""
+    more = f" and {len(names) - _N_NAMED} more" if len(names) > _N_NAMED else ""
+    return ", ".join(names[:_N_NAMED]) + more
 
 
 def _whole(value: object) -> int:

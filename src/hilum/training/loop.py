@@ -285,7 +285,9 @@ class Trainer:
         for event in self.history:
             if event["epoch"] not in written:
                 self._run.journal.append("epoch", **event)
-        self._on_event("resume", {"epoch": len(self.history), "epochs": self._section.epochs})
+        self._on_event(
+            "resume", {"epoch": len(self.history), "epochs": self._section.epochs, "history": list(self.history)}
+        )
 
 
 def _number(value: float) -> float | None:
