@@ -1,19 +1,28 @@
 """Makes the pictures of the documentation anew.
 
-Run: ``python docs/pictures.py`` for all of them, ``python docs/pictures.py phantoms`` for one.
+Run: ``python docs/pictures.py`` for all of them, ``python docs/pictures.py phantoms`` for one. ``report`` and
+``explain`` show what ``make demo`` left in ``runs/demo``; ``report`` needs Chromium on the path.
 """
 
 import argparse
+import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from hilum.data import read_manifest
+from hilum.explain import explain_image, overlay
 from hilum.findings import NIH_FINDINGS
+from hilum.imaging import read_image
+from hilum.inference import Predictor
+from hilum.models import load_bundle
 from hilum.phantoms import draw_case, render_phantom
 
 FOLDER = Path(__file__).parent / "pictures"
+DEMO = Path(__file__).parents[1] / "runs" / "demo"
 
 
 def phantoms(path: Path) -> None:
@@ -51,8 +60,56 @@ _PATIENTS = {
 }
 """Seeds whose first film shows the finding well."""
 
+
+def report(path: Path) -> None:
+    """Write the first screen of the demo's report."""
+    page = (DEMO / "report.html").resolve().as_uri()
+    with tempfile.TemporaryDirectory() as folder:
+        shot = Path(folder, "shot.png")
+        quiet = (
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-sync",
+        )
+        size = ("--window-size=1040,1240", f"--screenshot={shot}", f"--user-data-dir={folder}/profile")
+        command = ["chromium", "--headless", "--no-sandbox", "--disable-component-update", *quiet, *size, page]
+        subprocess.run(command, check=True, capture_output=True, timeout=120)  # noqa: S603 - our own page
+        Image.open(shot).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def explain(path: Path) -> None:
+    """Write a row of test films of the demo, each with the heat map of a finding that is there and was called."""
+    predictor = Predictor(load_bundle(DEMO / "bundle"))
+    manifest = read_manifest(DEMO / "data" / "manifest.parquet")
+    test = manifest.rows("test")
+    images = [read_image(manifest.paths()[row]) for row in test]
+    answers = [predictor.predict_image(image).findings for image in images]
+    targets = manifest.targets(test)
+    film_px, caption_px, gap = 216, 20, 3
+    sheet, font = (
+        Image.new("RGB", (len(_EXPLAINED) * (film_px + gap) - gap, film_px + caption_px)),
+        ImageFont.load_default(12),
+    )
+    draw = ImageDraw.Draw(sheet)
+    for number, finding in enumerate(_EXPLAINED):
+        there = np.flatnonzero(targets[:, manifest.findings.index(finding)] == 1)
+        film = max(there, key=lambda row: answers[row][finding].probability)
+        colours = overlay(images[film], explain_image(predictor, images[film], finding))
+        x = number * (film_px + gap)
+        sheet.paste(Image.fromarray(colours).resize((film_px, film_px), Image.Resampling.LANCZOS), (x, 0))
+        caption = f"{finding.replace('_', ' ')} {answers[film][finding].probability:.0%}"
+        draw.text((x + film_px / 2, film_px + caption_px / 2), caption, (220, 220, 220), font, "mm")
+    sheet.save(path, quality=82, optimize=True, progressive=True)
+
+
+_EXPLAINED = ("Effusion", "Pneumothorax", "Consolidation", "Cardiomegaly", "Mass", "Hernia")
+
 PICTURES: dict[str, tuple[Callable[[Path], None], str]] = {
     "phantoms": (phantoms, "phantoms.jpg"),
+    "report": (report, "report.png"),
+    "explain": (explain, "explain.jpg"),
 }
 """How each picture is made, and its file in ``docs/pictures``."""
 
