@@ -25,9 +25,9 @@ study() {
 }
 
 # The ancestor started from ImageNet. Where its start weights are not at hand (ANCESTOR_INIT=none) it starts from nothing, with
-# the rate and the schedule that this takes; the page with the figures says so.
-from_nothing=(--set model.channels=1 --set model.normalisation=data --set training.learning_rate=1e-3 --set training.schedule=cosine
-  --set training.warmup_epochs=0.5 --set training.clip_norm=1.0 --set training.precision=bf16)
+# the rate that this takes; the page with the figures says so.
+from_nothing=(--set model.channels=1 --set model.normalisation=data --set training.learning_rate=1e-3
+  --set training.warmup_epochs=0.5 --set training.clip_norm=1.0 --set training.precision=bf16 --set training.epochs=12)
 [ "${ANCESTOR_INIT:-pretrained}" = none ] || from_nothing=()
 study ancestor --recipe ancestor --init "${ANCESTOR_INIT:-pretrained}" --set size_px=128 "${from_nothing[@]}"
 study real-cpu --recipe real-cpu --init "$init"
