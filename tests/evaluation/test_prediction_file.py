@@ -58,6 +58,11 @@ def test_strange_columns_are_ignored_and_named(write):
     assert table.ignored == ("fold", "prob_Efusion")
 
 
+def test_a_column_that_rounding_made_all_zero_is_read(write):
+    table = read_predictions(write("image_id,prob_Mass,prob_Hernia\na,0.20,0.00\nb,0.31,0.00\n"))
+    np.testing.assert_array_equal(table.probabilities, [[0.2, 0], [0.31, 0]])
+
+
 def test_the_order_of_the_file_is_kept(write):
     assert read_predictions(write("image_id,Hernia,prob_Mass\na,0.1,0.2\n")).findings == ("Hernia", "Mass")
 
@@ -73,7 +78,8 @@ def test_the_order_of_the_file_is_kept(write):
         ("image_id,prob_Mass\na,nan\n", "line 2: prob_Mass is 'nan'"),
         ("image_id,prob_Mass\na,\n", "line 2: prob_Mass is empty.*not answered"),
         ("image_id,prob_Mass\na,0.1\n\nb,high\n", "line 4: prob_Mass is 'high'"),
-        ("image_id,prob_Mass\na,0\nb,1\n", "holds calls"),
+        ("image_id,prob_Mass\na,0\nb,1\n", r"holds calls \(0 and 1 alone\) in prob_Mass, not probabilities"),
+        ("image_id,prob_Mass,Hernia,Edema\na,0.2,0,1\nb,0.3,1,0\n", "holds calls .* in Hernia, Edema, not"),
         ("image_id,view\na,PA\n", r"no column of probabilities: expected .*prob_Effusion. Its columns: image_id, view"),
         ("film,prob_Mass\na,0.1\n", "no column 'Image Index' or 'image_id'"),
         (

@@ -50,7 +50,7 @@ def read_predictions(path: Path) -> PredictionTable:
 
     Raises:
         DataError: No such file, no column of films or probabilities, no row, a film that stands twice, a cell that is
-            not a number in [0, 1] (with its line), or calls where probabilities are needed.
+            not a number in [0, 1] (with its line), or a column of calls (0 and 1 alone) where probabilities are needed.
     """
     if not path.is_file():
         raise DataError(f"there is no prediction file {path}")
@@ -62,10 +62,7 @@ def read_predictions(path: Path) -> PredictionTable:
     if not rows:
         raise DataError(f"{table.source}: none of {len(image_ids)} films was answered, so there is nothing to evaluate")
     probabilities = np.column_stack([_numbers(table, column, rows) for column in columns.values()])
-    if np.isin(probabilities, (0, 1)).all() and len(np.unique(probabilities)) > 1:
-        raise DataError(
-            f"{table.source} holds calls (0 and 1 alone), not probabilities: AUROC needs the probability of every film"
-        )
+    _refuse_calls(table.source, columns.values(), probabilities)
     return PredictionTable(
         source=table.source,
         image_ids=tuple(image_ids[row] for row in rows),
@@ -116,6 +113,20 @@ def _numbers(table: LabelTable, column: str, rows: Sequence[int]) -> Float64[np.
     if len(wrong):
         raise _wrong_cell(table, column, rows[wrong[0]])
     return numbers
+
+
+def _refuse_calls(source: str, columns: Iterable[str], probabilities: Float64[np.ndarray, "image finding"]) -> None:
+    """Refuse columns of 0 and 1 alone; one that is 0 on every film may be small probabilities, rounded."""
+    calls = [
+        column
+        for column, numbers in zip(columns, probabilities.T, strict=True)
+        if set(np.unique(numbers)) == {0.0, 1.0}
+    ]
+    if calls:
+        raise DataError(
+            f"{source} holds calls (0 and 1 alone) in {', '.join(calls)}, not probabilities: AUROC needs the "
+            "probability of every film. Give that, or leave the column out."
+        )
 
 
 def _wrong_cell(table: LabelTable, column: str, row: int) -> DataError:
