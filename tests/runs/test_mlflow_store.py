@@ -149,6 +149,20 @@ def test_a_store_that_does_not_answer_is_one_line_without_password(monkeypatch):
     )
 
 
+@pytest.mark.parametrize("code", ["", "BAD_REQUEST"])
+def test_an_address_that_mlflow_quotes_loses_its_password(monkeypatch, code):
+    class RestError(Exception):
+        error_code = code
+
+    def fail(self, tracking_uri):
+        raise RestError("API request to http://me:secret@down:5000/api/2.0/mlflow/runs/get failed")
+
+    monkeypatch.setattr(MemoryClient, "__init__", fail)
+    with pytest.raises(RunError, match=r"http://down:5000/api/2\.0/mlflow/runs/get failed") as caught:
+        connect("http://me:secret@down:5000/")
+    assert "secret" not in str(caught.value)
+
+
 def test_only_the_first_line_of_mlflow_s_error_is_shown():
     with pytest.raises(RunError, match=r"did not take it: connection refused\. Nothing is lost"):
         connect("http://down")

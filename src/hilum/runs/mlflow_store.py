@@ -59,7 +59,7 @@ def connect(uri: str) -> "MlflowStore":
         )
     for name, value in _SWITCHES.items():
         os.environ.setdefault(name, value)
-    with _translated(_without_password(uri)):
+    with _translated(uri):
         from mlflow import MlflowClient
 
         return MlflowStore(MlflowClient(tracking_uri=uri), uri)
@@ -73,12 +73,12 @@ class MlflowStore:
         self.name = hashlib.sha256(uri.encode()).hexdigest()[:16]
         self.is_local = uri.startswith((_SQLITE, "file:", "/", "."))
         self._client = client
-        self._where = _without_password(uri)
+        self._uri = uri
         self._artefacts = (database.parent.resolve() / "mlartifacts").as_uri() if database else None
 
     def open_run(self, known_id: str, *, name: str, key: str, started_ms: int) -> str:
         """Return the id of the run ``known_id``; if that is gone, of the run with ``key``; else of a new one."""
-        with _translated(self._where):
+        with _translated(self._uri):
             if known_id and self._is_there(known_id):
                 return known_id
             experiment = self._experiment()
@@ -91,7 +91,7 @@ class MlflowStore:
 
     def log(self, run_id: str, shipment: Shipment) -> None:
         """Take parameters, metrics and tags; taking the same ones again changes nothing."""
-        with _translated(self._where):
+        with _translated(self._uri):
             from mlflow.entities import Metric, Param, RunTag
 
             for tags in _parts([RunTag(name, value) for name, value in shipment.tags.items()]):
@@ -104,12 +104,12 @@ class MlflowStore:
 
     def log_file(self, run_id: str, path: Path, folder: str) -> None:
         """Take one file into ``folder`` (empty for the top); taking it again replaces it."""
-        with _translated(self._where):
+        with _translated(self._uri):
             self._client.log_artifact(run_id, str(path), folder or None)
 
     def mark(self, run_id: str, status: str, ended_ms: int | None) -> None:
         """Set the status: ``RUNNING``, ``FINISHED`` or ``KILLED``."""
-        with _translated(self._where):
+        with _translated(self._uri):
             if ended_ms is None:
                 self._client.update_run(run_id, status=status)
             else:
@@ -133,12 +133,15 @@ class MlflowStore:
 
 
 @contextmanager
-def _translated(where: str) -> Iterator[None]:
-    """Turn whatever MLflow and the libraries below it raise into an error of hilum's."""
+def _translated(uri: str) -> Iterator[None]:
+    """Turn whatever MLflow and the libraries below it raise into an error of hilum's, without the URI's password."""
+    where = _without_password(uri)
     try:
         yield
     except Exception as error:
         text = (str(error).splitlines() or [type(error).__name__])[0]
+        if uri != where:  # MLflow quotes the address it was given
+            text = text.replace(f"{uri.partition('://')[2].rpartition('@')[0]}@", "")
         if getattr(error, "error_code", "") in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST"):
             raise RefusedError(f"MLflow refuses it: {text}") from error
         raise RunError(
