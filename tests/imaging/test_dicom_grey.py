@@ -249,6 +249,12 @@ def test_an_empty_lookup_table(dicom, grey):
     assert code_of(dicom(grey, VOILUTSequence=item)) in {"pixel_mismatch", "undecodable"}
 
 
+@pytest.mark.parametrize("bits", [0, 65535])
+def test_a_lookup_table_of_impossible_depth(dicom, grey, bits):
+    """0 bits would give NaN."""
+    assert code_of(dicom(grey, VOILUTSequence=lut(4, 0, bits, [0, 85, 170, 255]))) in {"pixel_mismatch", "undecodable"}
+
+
 def test_padding_bytes_and_more_of_them(make_dataset, write_dataset):
     grey = np.arange(15, dtype=np.uint8).reshape(3, 5)
     dataset = make_dataset(grey)

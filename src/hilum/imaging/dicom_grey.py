@@ -145,6 +145,8 @@ def windowed(dataset: "Dataset", values: Values, padding: np.ndarray, flags: lis
     if dataset.get("VOILUTSequence"):
         table = dataset.VOILUTSequence[0]
         top = float(2 ** int(table.LUTDescriptor[2]) - 1)
+        if top < 1:
+            raise refuse("pixel_mismatch", "The header holds a lookup table of 0 bits.")
         return np.clip(_looked_up(table, values) / top, 0, 1), "VOI LUT"
     centre, width = real_of(dataset, "WindowCenter", math.nan), real_of(dataset, "WindowWidth", math.nan)
     if math.isfinite(centre) and math.isfinite(width):
