@@ -209,7 +209,9 @@ def test_a_truncated_file_is_refused(file, tmp_path):
 @pytest.fixture(scope="module")
 def bundle(make_bundle, tmp_path_factory):
     folder = tmp_path_factory.mktemp("start") / "bundle"
-    return make_bundle(folder, findings=FINDINGS, seed=11, spec={"licence": "apache-2.0"})
+    return make_bundle(
+        folder, findings=FINDINGS, seed=11, spec={"licence": "apache-2.0", "training_patients": ("0a" * 8,)}
+    )
 
 
 def test_a_bundle_of_the_same_findings_hands_its_head_over_too(bundle):
@@ -220,6 +222,8 @@ def test_a_bundle_of_the_same_findings_hands_its_head_over_too(bundle):
     assert report.head_missing == report.unused == ()
     assert report.matched == len(model.backbone.state_dict()) + len(model.head.state_dict())
     assert report.licence == "apache-2.0"
+    assert report.training_patients == ("0a" * 8,)
+    assert "0a0a" not in repr(report)
 
 
 def test_normalisation_is_not_among_start_weights(bundle):

@@ -96,6 +96,20 @@ def test_the_bundle_says_where_it_comes_from(train_tiny, tiny, films):
     assert (run.bundle_path / "MODEL_CARD.md").read_text() == "# 3 findings\n"
 
 
+def test_a_bundle_answers_for_the_patients_of_the_bundle_it_started_from_too(train_tiny, tiny, films):
+    """Else its films could be judged on, as if they had never been used in training."""
+    first_run, first = train_tiny("first", tiny("training.epochs=1"))
+    seen = films.manifest.table["patient_id"].isin(
+        films.manifest.table["patient_id"].iloc[films.manifest.rows("train")].unique()[::2]
+    )
+    fewer = films.manifest.with_splits(films.manifest.table["split"].mask(seen, None))
+    run, second = train_tiny("second", tiny("training.epochs=1", f"model.init={first_run.bundle_path}"), manifest=fewer)
+    assert second.spec.training_patients == first.spec.training_patients
+    start = run.journal.read()[0]["start_weights"]
+    assert start["source"] == str(first_run.bundle_path)
+    assert "training_patients" not in start
+
+
 def test_the_rules_come_from_validation_with_the_weights_of_the_bundle(train_tiny, tiny, films):
     _, bundle = train_tiny("run", tiny())
     rows = rows_of(films, "validation")

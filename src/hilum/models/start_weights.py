@@ -31,6 +31,7 @@ class StartReport:
         head_missing: Tensors of the head that start at random; empty if the head was taken over too.
         unused: Tensors of the source that were left: its classifier.
         licence: Licence of the source; ``unknown`` for a file, empty for ``none``.
+        training_patients: Hashes of the patients that a bundle was trained on; empty for any other source.
     """
 
     source: str
@@ -38,6 +39,7 @@ class StartReport:
     head_missing: tuple[str, ...]
     unused: tuple[str, ...]
     licence: str
+    training_patients: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class _Source:
     licence: str
     head: dict[str, Tensor] = field(default_factory=dict)
     findings: tuple[str, ...] = ()
+    patients: tuple[str, ...] = ()
 
 
 def load_start_weights(model: FilmModel, section: ModelSection, *, findings: Sequence[str]) -> StartReport:
@@ -79,9 +82,9 @@ def load_start_weights(model: FilmModel, section: ModelSection, *, findings: Seq
     model.backbone.load_state_dict(state)
     if same_head:
         model.head.load_state_dict(source.head)
-        return StartReport(section.init, len(state) + len(head), (), unused, source.licence)
+        return StartReport(section.init, len(state) + len(head), (), unused, source.licence, source.patients)
     unused += _prefixed("head", source.head)
-    return StartReport(section.init, len(state), _prefixed("head", head), unused, source.licence)
+    return StartReport(section.init, len(state), _prefixed("head", head), unused, source.licence, source.patients)
 
 
 def _read_source(section: ModelSection) -> _Source:
@@ -111,7 +114,8 @@ def _read_bundle(folder: Path, section: ModelSection) -> _Source:
             f"Set model.backbone={other.backbone}, or choose other start weights."
         )
     backbone = dict(bundle.model.backbone.state_dict())
-    return _Source(backbone, bundle.spec.licence, dict(bundle.model.head.state_dict()), bundle.findings)
+    head = dict(bundle.model.head.state_dict())
+    return _Source(backbone, bundle.spec.licence, head, bundle.findings, bundle.spec.training_patients)
 
 
 def _take_classifier(state: dict[str, Tensor], network: TimmNetwork) -> tuple[str, ...]:

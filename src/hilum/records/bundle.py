@@ -69,7 +69,8 @@ class BundleSpec(Record):
         manifest_digest: Digest of the manifest trained on.
         split_digest: Digest of its split.
         selected_on: The split on which checkpoint, calibration and thresholds were chosen.
-        training_patients: Sorted hashes of the patients trained on (``data.patient_hash``).
+        training_patients: Sorted hashes (``data.patient_hash``) of the patients trained on, those of the bundle that it
+            started from included.
         licence: Licence of the start weights and of this model.
         versions: Package versions and the commit that trained it.
         files: sha256 of every other file of the bundle, by name.

@@ -51,7 +51,7 @@ def seal_bundle(
         recipe=recipe.model_dump(mode="json"),
         manifest_digest=manifest.digest,
         split_digest=manifest.split_digest,
-        training_patients=tuple(sorted({patient_hash(patient) for patient in train.patients})),
+        training_patients=tuple(sorted({*map(patient_hash, train.patients), *start.training_patients})),
         licence=start.licence or "none: trained from random weights",
         versions=versions(),
         phantom=manifest.phantom,
