@@ -132,18 +132,37 @@ def test_it_stops_early(set_of, tmp_path, monkeypatch):
         prepare_store(set_of(40, dict.fromkeys(range(40), b"")), tmp_path / "s", size_px=SIZE)
 
 
-def test_a_finished_store_is_returned_at_once(set_of, tmp_path, monkeypatch):
-    manifest = set_of(3)
-    first = prepare_store(manifest, tmp_path / "s", size_px=SIZE)
-    monkeypatch.setattr(store_module, "read_square", None)
+def test_a_finished_store_is_returned_after_a_look_at_a_few_films(set_of, tmp_path, monkeypatch):
+    manifest = set_of(40, {5: b""})
+    first = prepare_store(manifest, tmp_path / "s", size_px=SIZE, max_problem_share=0.1)
+    looked_at = []
+
+    def read(path, *rest, **options):
+        looked_at.append(path)
+        return read_square(path, *rest, **options)
+
+    monkeypatch.setattr(store_module, "read_square", read)
     again = prepare_store(manifest, tmp_path / "s", size_px=SIZE)
     assert again.digest == first.digest
+    paths = manifest.paths()
+    assert (len(looked_at), looked_at[0], looked_at[-1]) == (8, paths[0], paths[-1])
+    for path in paths:  # the raw films may have been put away
+        path.unlink()
+    assert prepare_store(manifest, tmp_path / "s", size_px=SIZE).digest == first.digest
     for options in ({"size_px": 8}, {"size_px": SIZE, "rule": "stretch"}):
         with pytest.raises(DataError, match="of other films, another size or another rule"):
             prepare_store(manifest, tmp_path / "s", **options)
     (tmp_path / "other").mkdir()
     with pytest.raises(DataError, match="exists and is no pixel store"):
         prepare_store(manifest, tmp_path / "other", size_px=SIZE)
+
+
+def test_a_store_of_films_that_were_replaced_under_the_same_names_is_refused(set_of, tmp_path):
+    manifest = set_of(3)
+    prepare_store(manifest, tmp_path / "s", size_px=SIZE)
+    manifest.paths()[0].write_bytes(manifest.paths()[1].read_bytes())
+    with pytest.raises(DataError, match=r"00000000_000\.png is another film now .*choose another folder, or remove it"):
+        prepare_store(manifest, tmp_path / "s", size_px=SIZE)
 
 
 def test_the_digest_is_of_names_size_rule_and_pixels(set_of, tmp_path, manifest_of):

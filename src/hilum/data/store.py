@@ -14,22 +14,21 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8
 
 from hilum.data.manifest import Manifest
 from hilum.errors import DataError, ImageRefusedError, InvalidValueError, StorageError, TooManyProblemsError
-from hilum.imaging import read_square
+from hilum.imaging import ResizeRule, read_square
 from hilum.runs import FileLock, write_text
 
 __all__ = ["PixelStore", "Problem", "prepare_store"]
 
-ResizeRule = Literal["pad", "stretch"]
 OnProgress = Callable[[int, int], None]
 
 _SCHEMA = 1
@@ -39,6 +38,7 @@ _STATE, _IDENTITY, _LOCK = "state.u8", "identity", "prepare.lock"
 _PENDING, _READY, _PROBLEM = 0, 1, 2
 _BLOCK = 256
 _SAMPLE_FOR_STATISTICS = 4096
+_SAMPLE_FOR_REUSE = 8
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,8 @@ def prepare_store(
 
     Args:
         manifest: The films.
-        folder: The store to make. One of the same films, size and rule that is there already is returned at once.
+        folder: The store to make. One of the same films, size and rule that is there already is returned after a look
+            at a few films: another set may have the same names.
         size_px: Side of the squares.
         rule: ``pad`` keeps the aspect ratio, ``stretch`` fills the square.
         workers: Threads that decode; memory does not grow with the number of films.
@@ -194,7 +195,7 @@ def prepare_store(
 
     Raises:
         TooManyProblemsError: Too many films could not be read; ``problems.csv`` in the unfinished folder lists them.
-        DataError: ``folder`` holds something else.
+        DataError: ``folder`` holds something else, or its films have changed since.
         StorageError: The disk is full or cannot be written; a run after making room goes on.
     """
     if size_px < 1 or workers < 1 or not 0 <= max_problem_share <= 1:
@@ -260,12 +261,26 @@ def _reuse(folder: Path, order: _Order) -> PixelStore:
     if (folder / _STORE).is_file():
         store = PixelStore(folder)
         if (list(store.image_ids), store.size_px, store.rule) == (order.image_ids, order.size_px, order.rule):
+            _check_films(store, order)
             return store
         raise DataError(
             f"{folder} holds a pixel store of other films, another size or another rule ({store!r}): "
             "choose another folder, or remove it."
         )
     raise DataError(f"{folder} exists and is no pixel store: choose another folder.")
+
+
+def _check_films(store: PixelStore, order: _Order) -> None:
+    """Decode a few films anew; raises DataError naming the first that differs. Films that were put away are let be."""
+    rows = store.rows_of(order.image_ids)
+    rows = rows[rows >= 0]
+    for row in np.unique(rows[np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE_FOR_REUSE)).astype(np.int64)]):
+        with suppress(ImageRefusedError):
+            if (read_square(order.paths[row], order.size_px, rule=order.rule) != store.read([row])[0]).any():
+                raise DataError(
+                    f"{order.image_ids[row]} is another film now than when the pixel store {store.folder} was made: "
+                    "choose another folder, or remove it."
+                )
 
 
 def _allocate(unfinished: Path, order: _Order) -> None:
