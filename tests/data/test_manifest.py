@@ -151,3 +151,18 @@ def test_a_patients_hash_hides_the_patient():
     assert patient_hash("17") == patient_hash("17") != patient_hash("18")
     assert len(patient_hash("17")) == 16
     assert "17" not in patient_hash("17")
+
+
+def test_no_finding_is_no_label_of_its_own(manifest_of):
+    manifest = manifest_of(2)
+    table = manifest.table.assign(**{"No Finding": np.float32(1)})
+    with pytest.raises(DataError, match="'No Finding' follows from the findings"):
+        Manifest(table, (*manifest.findings, "No Finding"), source="mine.csv")
+
+
+def test_targets_for_other_findings_than_the_labelled_ones(manifest_of):
+    manifest = manifest_of(2, targets=np.array([[0.0] * 14, [1.0, *[np.nan] * 13]], np.float32))
+    got = manifest.targets_for(("No Finding", "Atelectasis"), np.array([1, 0]))
+    np.testing.assert_array_equal(got, [[0, 1], [1, 0]])
+    few = Manifest(manifest.table, ("Mass",), source="few")
+    assert np.isnan(few.targets_for(("No Finding", "Effusion"), np.array([0]))).all()

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
+from sklearn.metrics import roc_auc_score
 
 from hilum.data import Manifest, PixelStore, patient_hash
 from hilum.errors import DataError, LeakError, UnknownNameError
@@ -221,3 +222,25 @@ def test_a_bundles_order_of_findings_is_kept_and_unlabelled_ones_are_undefined(s
     assert found.findings["Atelectasis"].auroc.value > 0.9
     assert found.findings["Mass"].auroc.reason == "undefined: no film has a known label"
     assert found.no_finding is None
+
+
+def test_no_finding_is_called_at_the_threshold_that_validation_gave_it(setting):
+    _, manifest, store = setting
+    rule = FindingRule(threshold=0.02, sensitivity=Interval(), specificity=Interval(), n_positive=5, n_negative=9)
+    with_one, without = (
+        evaluate_bundle(FakePredictor(manifest, store, no_finding=given), manifest, store, bootstrap=0)[0].no_finding
+        for given in (rule, None)
+    )
+    point = with_one.operating_point
+    assert (point.threshold, point.chosen_on) == (0.02, "validation")
+    assert without.operating_point.chosen_on == "fixed 0.5"
+
+
+def test_a_trained_no_finding_is_judged_by_its_own_answer(setting):
+    _, manifest, store = setting
+    predictor = FakePredictor(manifest, store, findings=(*NIH_FINDINGS, "No Finding"))
+    study, probabilities, _ = evaluate_bundle(predictor, manifest, store, bootstrap=0)
+    nothing = (manifest.targets(manifest.rows("test")) == 1).sum(axis=1) == 0
+    assert study.no_finding.auroc.n_positive == nothing.sum()
+    assert study.no_finding.auroc.value == pytest.approx(roc_auc_score(nothing, probabilities[:, 14]))
+    assert len(study.macro["auroc"].findings) == 14

@@ -3,9 +3,9 @@ import pytest
 from sklearn.metrics import classification_report, confusion_matrix, roc_auc_score
 
 from hilum.errors import InvalidValueError, UnknownNameError
-from hilum.evaluation import Origin, derive_no_finding, evaluate_arrays
-from hilum.findings import ANCESTOR_FINDINGS, NIH_FINDINGS
-from hilum.metrics import bootstrap_auroc, percentile_interval, wilson_interval
+from hilum.evaluation import Origin, evaluate_arrays
+from hilum.findings import ANCESTOR_FINDINGS, NIH_FINDINGS, NO_FINDING
+from hilum.metrics import bootstrap_auroc, derive_no_finding, percentile_interval, wilson_interval
 from hilum.records import Evaluation
 
 NAN = float("nan")
@@ -282,3 +282,21 @@ def test_wrong_input_is_refused(change, error, message):
     call = {"probabilities": np.full((4, 1), 0.5), "targets": np.array([[1.0], [0], [0], [1]]), **change}
     with pytest.raises(error, match=message):
         study(findings=("Mass",), **call)
+
+
+def test_no_finding_as_a_column_of_its_own_is_not_derived_and_in_no_mean():
+    rng = np.random.default_rng(3)
+    targets = (rng.random((80, 14)) < 0.2).astype(float)
+    _, nothing = derive_no_finding(targets, targets)
+    own = rng.random(80)
+    probabilities = np.column_stack([own, rng.random((80, 14))])
+    study = evaluate_arrays(
+        probabilities, np.column_stack([nothing, targets]), findings=(NO_FINDING, *NIH_FINDINGS), bootstrap=0
+    )
+    without = evaluate_arrays(probabilities[:, 1:], targets, findings=NIH_FINDINGS, bootstrap=0)
+    assert study.no_finding.auroc.value == pytest.approx(roc_auc_score(nothing, own))
+    assert study.no_finding.auroc.value != without.no_finding.auroc.value
+    for part in ("macro", "averages", *NIH_FINDINGS):
+        whole, alone = (getattr(s, part, None) or s.findings[part] for s in (study, without))
+        assert repr(whole) == repr(alone)
+    assert NO_FINDING not in study.findings

@@ -92,3 +92,17 @@ def test_a_split_that_nothing_can_be_learnt_from_is_refused(films, tiny):
     manifest = with_labels(films.manifest, **dict.fromkeys(FINDINGS, nothing))
     with pytest.raises(DataError, match="the train split has no finding that is present in one film and absent in"):
         select_films(manifest, films.store, tiny())
+
+
+def test_no_finding_is_an_answer_of_its_own_where_it_is_asked_for(films, tiny):
+    part, _ = select_films(films.manifest, films.store, tiny("findings=[Effusion, No Finding]"))
+    rows = films.manifest.rows("train")
+    nothing = (films.manifest.targets(rows) == 1).sum(axis=1) == 0
+    np.testing.assert_array_equal(part.targets[:, 1], nothing)
+    assert 0 < nothing.sum() < len(nothing)
+
+
+def test_no_finding_cannot_be_told_from_a_few_findings(films, tiny):
+    few = dataclasses.replace(films.manifest, findings=("Effusion", "Mass"))
+    with pytest.raises(DataError, match="no labels for No Finding"):
+        select_films(few, films.store, tiny("findings=[Effusion, No Finding]"))

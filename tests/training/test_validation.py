@@ -8,8 +8,9 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from torch import nn
 
 from hilum.errors import RunError
+from hilum.findings import NIH_FINDINGS, NO_FINDING
 from hilum.losses import cross_entropy_loss
-from hilum.training.validation import Validation, finding_rules, validate
+from hilum.training.validation import Validation, finding_rules, no_finding_rule, validate
 
 
 def validation(logits, targets, names=("Effusion",)):
@@ -131,3 +132,31 @@ def test_answers_that_are_not_finite_stop_the_run_with_advice(films, answer):
         RunError, match=r"answers for 1 of 56 validation films are not finite: lower training\.learning"
     ):
         look(films, MeanGrey(answer), batch_size=100)
+
+
+def fourteen(n=600, seed=4):
+    rng = np.random.default_rng(seed)
+    targets = (rng.random((n, 14)) < 0.05).astype(float)
+    return rng.normal(0, 1, (n, 14)) + 2 * targets - 3, targets
+
+
+def test_no_finding_gets_a_threshold_on_the_product_of_what_is_left():
+    logits, targets = fourteen()
+    seen = validation(logits, targets, NIH_FINDINGS)
+    rules = finding_rules(seen)
+    rule = no_finding_rule(seen, rules)
+    slopes, intercepts = (np.array([getattr(r, name) for r in rules.values()]) for name in ("slope", "intercept"))
+    product = (1 - 1 / (1 + np.exp(-(slopes * logits + intercepts)))).prod(axis=1)
+    nothing = targets.sum(axis=1) == 0
+    false_share, true_share, _ = roc_curve(nothing, product)
+    called = product >= rule.threshold
+    assert called[nothing].mean() + (~called)[~nothing].mean() - 1 == pytest.approx((true_share - false_share).max())
+    assert (rule.n_positive, rule.n_negative) == (nothing.sum(), (~nothing).sum())
+
+
+def test_no_finding_is_not_derived_where_it_is_trained_or_findings_are_missing():
+    logits, targets = fourteen(60)
+    some = validation(logits[:, :13], targets[:, :13], NIH_FINDINGS[:13])
+    assert no_finding_rule(some, finding_rules(some)) is None
+    asked = validation(logits, targets, (NO_FINDING, *NIH_FINDINGS[:13]))
+    assert no_finding_rule(asked, finding_rules(asked)) is None

@@ -13,6 +13,7 @@ from hilum.data.manifest import SPLITS, Manifest
 from hilum.errors import ImageRefusedError
 from hilum.findings import NO_FINDING, get_finding
 from hilum.imaging import read_square
+from hilum.metrics import no_finding_target
 from hilum.records import Description, SampleFilm
 
 __all__ = ["describe_manifest", "preview_augmentation"]
@@ -118,10 +119,9 @@ def _caption(entry: "pd.Series[float]", findings: Sequence[str]) -> str:
 
 
 def _with_no_finding(manifest: Manifest) -> Float32[np.ndarray, "image finding"]:
-    """Return targets and a column more: 1 where all are absent, unknown where none is present but one unknown."""
+    """Return targets and a column more: whether none of the manifest's findings is there."""
     targets = manifest.targets()
-    nothing = np.where((targets == 1).any(axis=1), 0.0, np.where(np.isnan(targets).any(axis=1), np.nan, 1.0))
-    return np.column_stack([targets, nothing]).astype(np.float32)
+    return np.column_stack([targets, no_finding_target(targets)]).astype(np.float32)
 
 
 def _counts(column: "pd.Series[str]") -> dict[str, int]:

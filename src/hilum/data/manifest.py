@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 from jaxtyping import Float32, Int64
 
 from hilum.errors import DataError, LeakError
-from hilum.findings import get_finding
+from hilum.findings import NIH_FINDINGS, NO_FINDING, get_finding
+from hilum.metrics import no_finding_target
 from hilum.runs import atomic_path
 
 __all__ = ["SPLITS", "Manifest", "Split", "check_split", "digest_of_split", "patient_hash", "read_manifest"]
@@ -57,6 +58,8 @@ class Manifest:
     def __post_init__(self) -> None:
         for name in self.findings:
             get_finding(name)
+        if NO_FINDING in self.findings:
+            raise DataError(f"{self.source}: {NO_FINDING!r} follows from the findings and is no label of its own")
         missing = [name for name in (*_COLUMNS, *self.findings) if name not in self.table.columns]
         if missing:
             raise DataError(f"{self.source}: a manifest needs the column {missing[0]}, which is not there")
@@ -110,6 +113,26 @@ class Manifest:
         """Return the targets of ``rows`` (all by default), one column per finding."""
         table = self.table if rows is None else self.table.iloc[np.asarray(rows, dtype=np.int64)]
         return table[list(self.findings)].to_numpy(dtype=np.float32)
+
+    def targets_for(
+        self, findings: Sequence[str], rows: Int64[np.ndarray, " row"]
+    ) -> Float32[np.ndarray, "image finding"]:
+        """Return the targets of ``rows`` for any findings: NaN where there are no labels.
+
+        ``No Finding`` is derived (1 - any) where all fourteen findings have labels.
+        """
+        targets = np.full((len(rows), len(findings)), np.nan, dtype=np.float32)
+        for column, name in enumerate(findings):
+            if name in self.findings:
+                targets[:, column] = self.table[name].to_numpy(dtype=np.float32)[rows]
+            elif name == NO_FINDING and self.derives_no_finding:
+                targets[:, column] = no_finding_target(self.targets(rows))
+        return targets
+
+    @property
+    def derives_no_finding(self) -> bool:
+        """Whether ``No Finding`` follows from the labels: all fourteen findings have some."""
+        return set(NIH_FINDINGS) <= set(self.findings)
 
     def rows(self, split: str) -> Int64[np.ndarray, " row"]:
         """Return the positions of the films of a split, in the table's order; empty if it has none.

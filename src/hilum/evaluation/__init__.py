@@ -4,12 +4,11 @@ from hilum.evaluation.from_bundle import evaluate_bundle
 from hilum.evaluation.from_file import evaluate_predictions
 from hilum.evaluation.origin import Origin
 from hilum.evaluation.prediction_file import PredictionTable, read_predictions
-from hilum.evaluation.study import derive_no_finding, evaluate_arrays
+from hilum.evaluation.study import evaluate_arrays
 
 __all__ = [
     "Origin",
     "PredictionTable",
-    "derive_no_finding",
     "evaluate_arrays",
     "evaluate_bundle",
     "evaluate_predictions",

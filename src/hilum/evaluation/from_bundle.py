@@ -15,6 +15,7 @@ from hilum.evaluation.caution import count_films
 from hilum.evaluation.label_file import is_nih
 from hilum.evaluation.origin import Origin
 from hilum.evaluation.study import evaluate_arrays
+from hilum.findings import NO_FINDING
 from hilum.inference import calibrate
 from hilum.records import BundleSpec, Evaluation
 from hilum.runs import write_text
@@ -106,10 +107,10 @@ def evaluate_bundle(
     probabilities = calibrate(spec, logits)
     evaluation = evaluate_arrays(
         probabilities,
-        _targets(manifest, spec, rows[there]),
+        manifest.targets_for(tuple(spec.findings), rows[there]).astype(np.float64),
         findings=tuple(spec.findings),
         groups=manifest.table["patient_id"].to_numpy(dtype=str)[rows[there]],
-        thresholds={name: rule.threshold for name, rule in spec.findings.items()},
+        thresholds=_thresholds(spec),
         thresholds_from=spec.selected_on,
         origin=Origin(
             title=f"{manifest.source}, {split}",
@@ -159,15 +160,10 @@ def _check_overlap(
     )
 
 
-def _targets(
-    manifest: Manifest, spec: BundleSpec, rows: Int64[np.ndarray, " image"]
-) -> Float64[np.ndarray, "image finding"]:
-    labelled = manifest.targets(rows)
-    targets = np.full((len(rows), len(spec.findings)), np.nan)
-    for column, name in enumerate(spec.findings):
-        if name in manifest.findings:
-            targets[:, column] = labelled[:, manifest.findings.index(name)]
-    return targets
+def _thresholds(spec: BundleSpec) -> dict[str, float]:
+    """Return the thresholds of the findings, and of ``No Finding`` where validation gave it one."""
+    derived = {} if spec.no_finding is None else {NO_FINDING: spec.no_finding.threshold}
+    return {name: rule.threshold for name, rule in spec.findings.items()} | derived
 
 
 def _warnings(spec: BundleSpec, manifest: Manifest, split: str, *, n_absent: int) -> Iterable[str]:

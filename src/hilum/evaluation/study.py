@@ -16,13 +16,14 @@ from hilum.metrics import (
     bootstrap_ranks,
     bootstrap_rates,
     classification_table,
+    derive_no_finding,
     macro_mean,
     mean_over_findings,
     percentile_interval,
 )
 from hilum.records import Averages, Evaluation, FindingEvaluation, MacroMetric
 
-__all__ = ["FIXED_THRESHOLD", "derive_no_finding", "evaluate_arrays"]
+__all__ = ["FIXED_THRESHOLD", "evaluate_arrays"]
 
 FIXED_THRESHOLD = 0.5
 _FIXED = f"fixed {FIXED_THRESHOLD}"
@@ -45,7 +46,8 @@ def evaluate_arrays(
     Args:
         probabilities: In [0, 1]; NaN is refused.
         targets: 1 present, 0 absent, NaN unknown (left out, finding by finding).
-        findings: Names of the columns. If all fourteen of ChestX-ray14 are among them, ``No Finding`` is derived.
+        findings: Names of the columns. If all fourteen of ChestX-ray14 are among them, ``No Finding`` is derived,
+            unless it is a column of its own.
         groups: The patient of each film; None if unknown: intervals are then by film, and a warning says so.
         thresholds: From which probability on a finding is called, chosen elsewhere, never on these films; NaN where
             none could be chosen. A finding (or ``No Finding``) without an entry is called from 0.5 on.
@@ -63,7 +65,7 @@ def evaluate_arrays(
     columns = _make_columns(probabilities, targets, findings, groups=groups, thresholds=given)
     chosen_on = {name: thresholds_from if name in given else _FIXED for name in columns.names}
     measured = _measure(columns, chosen_on, bootstrap=bootstrap, seed=seed)
-    trained = {name: measured.findings[name] for name in findings}
+    trained = {name: measured.findings[name] for name in findings if name != NO_FINDING}
     measurable = [name for name, finding in trained.items() if finding.auroc.n_positive >= FEW_POSITIVES]
     pedigree = make_pedigree(
         origin,
@@ -77,9 +79,9 @@ def evaluate_arrays(
         title=origin.title,
         pedigree=pedigree,
         findings=trained,
-        macro=_means(measured, findings),
+        macro=_means(measured, list(trained)),
         measurable=_means(measured, measurable),
-        averages=_averages(columns, len(findings)),
+        averages=_averages(columns),
         no_finding=measured.findings.get(NO_FINDING),
         ancestor=_ancestor(measured),
         warnings=cautions(trained, origin, pedigree, thresholds_given=bool(given)),
@@ -87,20 +89,6 @@ def evaluate_arrays(
         phantom=origin.phantom,
         leaked=origin.leaked,
     )
-
-
-def derive_no_finding(
-    probabilities: Float[np.ndarray, "image finding"], targets: Float[np.ndarray, "image finding"]
-) -> tuple[Float[np.ndarray, " image"], Float[np.ndarray, " image"]]:
-    """Return probability and target of ``No Finding``.
-
-    The probability is the product of (1 - p) over all findings, as if findings came independently of each other. They
-    do not, so it is too low on films with several; its order of the films is what AUROC judges. The target is 1 where
-    all findings are absent, 0 where one is present, NaN where neither is known: 1 - any.
-    """
-    present = (targets == 1).any(axis=1)
-    unknown = ~present & np.isnan(targets).any(axis=1)
-    return np.prod(1 - probabilities, axis=1), np.where(unknown, np.nan, 1.0 - present)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +139,7 @@ def _make_columns(
     if not len(probabilities):
         raise InvalidValueError("there is no film to evaluate")
     names = tuple(findings)
-    if set(NIH_FINDINGS) <= set(names):
+    if set(NIH_FINDINGS) <= set(names) and NO_FINDING not in names:
         derived = derive_no_finding(probabilities, targets)
         names = (*names, NO_FINDING)
         probabilities, targets = (np.column_stack(pair) for pair in zip((probabilities, targets), derived, strict=True))
@@ -202,9 +190,10 @@ def _ancestor(measured: _Measured) -> MacroMetric | None:
     return mean if mean.n_findings == len(four) else None
 
 
-def _averages(columns: _Columns, n_findings: int) -> Averages:
-    """Return the averages over the findings, without the derived one."""
-    table = classification_table(columns.calls[:, :n_findings], columns.targets[:, :n_findings])
+def _averages(columns: _Columns) -> Averages:
+    """Return the averages over the findings, without ``No Finding``."""
+    chosen = [place for place, name in enumerate(columns.names) if name != NO_FINDING]
+    table = classification_table(columns.calls[:, chosen], columns.targets[:, chosen])
     return Averages(
         micro=table_row(table.micro),
         macro=table_row(table.macro),

@@ -63,12 +63,16 @@ FINDINGS: dict[str, Finding] = {
 
 NIH_FINDINGS: tuple[str, ...] = tuple(FINDINGS)
 
+_NOTHING = Finding(NO_FINDING, "none of the fourteen findings")
+
 ANCESTOR_FINDINGS: tuple[str, ...] = ("Atelectasis", "Effusion", "Infiltration", "Mass", NO_FINDING)
 """The five rows of the ancestor's results table."""
 
 
 def get_finding(name: str) -> Finding:
-    """Return the finding called ``name``; raises UnknownNameError with the nearest name."""
+    """Return the finding called ``name``, ``No Finding`` included; raises UnknownNameError with the nearest name."""
+    if name == NO_FINDING:
+        return _NOTHING
     try:
         return FINDINGS[name]
     except KeyError:

@@ -63,6 +63,8 @@ class BundleSpec(Record):
     Attributes:
         schema_version: ``BUNDLE_SCHEMA``; another one is refused.
         findings: The rule per finding, in the order of the network's outputs.
+        no_finding: Threshold of the derived ``No Finding``, on the product of (1 - probability) over all findings; its
+            slope and intercept are not used. None where it is not derived, or in a bundle of an earlier hilum.
         input: Input rules.
         model: The resolved ``model`` section of the recipe, as plain values.
         recipe: The whole resolved recipe, as plain values.
@@ -79,6 +81,7 @@ class BundleSpec(Record):
 
     schema_version: int = BUNDLE_SCHEMA
     findings: dict[str, FindingRule]
+    no_finding: FindingRule | None = None
     input: InputRules
     model: dict[str, object]
     recipe: dict[str, object]

@@ -7,6 +7,7 @@ from jaxtyping import Float32, Int64
 
 from hilum.data import Manifest, PixelStore
 from hilum.errors import DataError
+from hilum.findings import NO_FINDING
 from hilum.training.recipe import Recipe
 
 __all__ = ["Films", "select_films"]
@@ -48,7 +49,8 @@ def select_films(manifest: Manifest, store: PixelStore, recipe: Recipe) -> tuple
             f"({recipe.resize}): `hilum data prepare --size {recipe.size_px} --rule {recipe.resize}`, "
             f"or --set size_px={store.size_px}"
         )
-    lacking = [name for name in recipe.findings if name not in manifest.findings]
+    known = {*manifest.findings, *([NO_FINDING] if manifest.derives_no_finding else [])}
+    lacking = [name for name in recipe.findings if name not in known]
     if lacking:
         raise DataError(
             f"the manifest has no labels for {', '.join(lacking)}: set the recipe's findings to some of "
@@ -60,7 +62,8 @@ def select_films(manifest: Manifest, store: PixelStore, recipe: Recipe) -> tuple
 
 
 def _films(manifest: Manifest, store: PixelStore, recipe: Recipe, split: str) -> Films:
-    table = manifest.table.iloc[manifest.rows(split)]
+    of_split = manifest.rows(split)
+    table = manifest.table.iloc[of_split]
     rows = store.rows_of(table["image_id"])
     there = rows >= 0
     if not there.any():
@@ -68,7 +71,7 @@ def _films(manifest: Manifest, store: PixelStore, recipe: Recipe, split: str) ->
             f"the pixel store holds none of the {len(table):,} films of the {split} split: was it prepared from this "
             "manifest, and does the split have films?"
         )
-    targets = table[list(recipe.findings)].to_numpy(dtype=np.float32)[there]
+    targets = manifest.targets_for(recipe.findings, of_split[there])
     if not ((targets == 1).any(axis=0) & (targets == 0).any(axis=0)).any():
         raise DataError(
             f"the {split} split has no finding that is present in one film and absent in another: nothing could be "

@@ -24,7 +24,8 @@ class Recipe(Section):
         about: One line about it.
         size_px: Side of the square films.
         resize: ``pad`` keeps the aspect ratio, ``stretch`` fills the square.
-        findings: What the model answers for; those that the manifest has, if empty.
+        findings: What the model answers for; those that the manifest has, if empty. ``No Finding`` is derived from the
+            answers, and an answer of its own only if it stands here.
         augmentation: How films are changed while training.
         model: The network and its start weights.
         loss: The loss.

@@ -12,7 +12,7 @@ from hilum.records import BundleSpec, InputRules
 from hilum.runs import Run, versions
 from hilum.training.films import Films
 from hilum.training.recipe import Recipe
-from hilum.training.validation import Validation, finding_rules
+from hilum.training.validation import Validation, finding_rules, no_finding_rule
 
 __all__ = ["WriteCard", "seal_bundle"]
 
@@ -38,8 +38,10 @@ def seal_bundle(
         StorageError: The bundle could not be written.
         BundleError: What was written does not read back the same.
     """
+    rules = finding_rules(validation)
     spec = BundleSpec(
-        findings=finding_rules(validation),
+        findings=rules,
+        no_finding=no_finding_rule(validation, rules),
         input=InputRules(
             size_px=recipe.size_px,
             resize=recipe.resize,

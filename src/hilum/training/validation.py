@@ -1,6 +1,6 @@
 """How good the network is on validation, and the rules that validation gives each finding."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +10,20 @@ from torch import nn
 
 from hilum.data import PixelStore, batches
 from hilum.errors import RunError
+from hilum.findings import NIH_FINDINGS, NO_FINDING
 from hilum.losses import Loss
-from hilum.metrics import apply_platt, auroc, choose_threshold, fit_platt, wilson_interval
+from hilum.metrics import (
+    PlattFit,
+    apply_platt,
+    auroc,
+    choose_threshold,
+    derive_no_finding,
+    fit_platt,
+    wilson_interval,
+)
 from hilum.records import FindingRule, Interval
 
-__all__ = ["Validation", "finding_rules", "validate"]
+__all__ = ["Validation", "finding_rules", "no_finding_rule", "validate"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +91,31 @@ def finding_rules(validation: Validation) -> dict[str, FindingRule]:
     return {name: _rule(validation.logits[:, i], validation.targets[:, i]) for i, name in enumerate(validation.aurocs)}
 
 
+def no_finding_rule(validation: Validation, rules: Mapping[str, FindingRule]) -> FindingRule | None:
+    """Choose the threshold of the derived ``No Finding`` on validation.
+
+    Args:
+        validation: The same that gave the rules.
+        rules: Of :func:`finding_rules`.
+
+    Returns:
+        None where it is not derived: a finding of the fourteen is missing, or ``No Finding`` is trained itself.
+    """
+    if NO_FINDING in rules or not set(NIH_FINDINGS) <= set(rules):
+        return None
+    columns = zip(validation.logits.T, rules.values(), strict=True)
+    findings = np.stack([apply_platt(logits, rule.slope, rule.intercept) for logits, rule in columns], axis=1)
+    return _judged(*derive_no_finding(findings, validation.targets), PlattFit(1.0, 0.0, ""))
+
+
 def _rule(logits: Float64[np.ndarray, " image"], targets: Float64[np.ndarray, " image"]) -> FindingRule:
     fit = fit_platt(logits, targets)
-    probabilities = apply_platt(logits, fit.slope, fit.intercept)
+    return _judged(apply_platt(logits, fit.slope, fit.intercept), targets, fit)
+
+
+def _judged(
+    probabilities: Float64[np.ndarray, " image"], targets: Float64[np.ndarray, " image"], fit: PlattFit
+) -> FindingRule:
     threshold = choose_threshold(probabilities, targets)
     present, absent = probabilities[targets == 1], probabilities[targets == 0]
     return FindingRule(
