@@ -1,5 +1,6 @@
 """``hilum evaluate``: how good a bundle, or a file of predictions, is."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,22 +24,29 @@ def evaluate(
     predictions: Annotated[Path | None, typer.Option(help="Instead of a bundle: a CSV file of probabilities.")] = None,
     labels: Annotated[Path | None, typer.Option(help="For --predictions: NIH's label file or a manifest.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for evaluation.json and report.html.")] = None,
-    split: Annotated[str, typer.Option(help="The split to judge on.")] = "test",
+    split: Annotated[str | None, typer.Option(help="The split to judge on; test if not given.")] = None,
     allow_overlap: Annotated[
         bool, typer.Option("--allow-overlap", help="Judge on training patients too; the report says so in red.")
     ] = False,
     bootstrap: Annotated[int, typer.Option(min=0, help="Replicates for the intervals.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the replicates.")] = 0,
     tracker: Annotated[
-        str,
-        typer.Option(help="Who is told of a run's evaluation: mlflow, none, or auto: mlflow where it is installed."),
-    ] = "auto",
+        str | None,
+        typer.Option(help="Who is told of a run's evaluation: mlflow, none, or auto (if not given): mlflow if there."),
+    ] = None,
 ) -> None:
     """Judge on films never used in training: AUROC and AUPRC with intervals by patient, the table at the thresholds."""
     command = str(context.obj)
+    of_bundles = {
+        "--run": run,
+        "--bundle": bundle,
+        "--manifest": manifest,
+        "--store": store,
+        "--split": split,
+        "--allow-overlap": allow_overlap,
+    }
     if predictions:
-        if run or bundle or manifest or store:
-            raise InvalidValueError("--predictions goes with --labels and --out; a bundle is judged without it")
+        _refuse({**of_bundles, "--tracker": tracker}, "--predictions", "it goes with --labels and --out alone")
         if not labels or not out:
             raise InvalidValueError(
                 "--predictions needs --labels (NIH's label file or a manifest) and --out (a folder)"
@@ -52,15 +60,24 @@ def evaluate(
         )
     from hilum.cli._study import JudgeSettings
 
-    settings = JudgeSettings(split, bootstrap, seed, allow_overlap, command)
+    _refuse({"--labels": labels}, "a bundle", "its films' labels stand in --manifest")
+    settings = JudgeSettings(split or "test", bootstrap, seed, allow_overlap, command)
     if run:
         if out:
             raise InvalidValueError("--out goes with --bundle; a run keeps its evaluation in its own folder")
-        _evaluate_run(run, manifest, store, settings, tracker)
+        _evaluate_run(run, manifest, store, settings, tracker or "auto")
     elif bundle:
         if not out:
             raise InvalidValueError("--bundle needs --out, the folder for evaluation.json and report.html")
+        _refuse({"--tracker": tracker}, "--bundle", "only a run is tracked")
         _evaluate_bundle(bundle, manifest, store, out, settings)
+
+
+def _refuse(options: Mapping[str, object], judged: str, instead: str) -> None:
+    """Refuse options that were given and that nothing would come of."""
+    given = [name for name, value in options.items() if value not in (None, False)]
+    if given:
+        raise InvalidValueError(f"{', '.join(given)} would change nothing for {judged}: {instead}")
 
 
 def _evaluate_run(folder: Path, manifest: Path, store: Path, settings: "JudgeSettings", tracker: str) -> None:
