@@ -14,6 +14,7 @@ from hilum.findings import NIH_FINDINGS
 from hilum.records import (
     BundleSpec,
     Description,
+    Evaluation,
     Explanation,
     FindingAnswer,
     FindingRule,
@@ -187,3 +188,17 @@ def test_arrays_travel_in_plain_classes():
 
 def test_a_mean_says_over_how_many_findings():
     assert MacroMetric(value=0.8, findings=("Mass", "Nodule")).n_findings == 2
+
+
+@pytest.mark.parametrize(("kind", "again"), [(Evaluation, "Evaluate again"), (Prediction, "Predict again")])
+@pytest.mark.parametrize("version", [0, 2, None, "1"])
+def test_another_schema_version_is_refused_before_its_fields(kind, again, version):
+    text = json.dumps({"schema_version": version, "field_of_another_form": 1})
+    with pytest.raises(DataError, match=rf"e\.json is {kind.__name__} of schema version {version}.*version 1\. {again}"):
+        kind.from_json(text, source="e.json")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"schema_version": 1}', b"\xff"])
+def test_what_has_no_version_to_refuse_is_refused_for_its_fields(text):
+    with pytest.raises(DataError, match=r"e\.json is no Evaluation"):
+        Evaluation.from_json(text, source="e.json")

@@ -1,7 +1,8 @@
 """What every record has in common: immutable, no unknown fields, NaN written as null."""
 
+import json
 import math
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
@@ -23,19 +24,40 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
 
+    written_anew_by: ClassVar[str] = ""
+    """What to do with a record of another ``schema_version``; empty for records that have none."""
+
     def to_json(self) -> str:
         """Return the record as indented JSON; NaN and infinities become ``null``."""
         return self.model_dump_json(indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes, *, source: str = "the JSON text") -> Self:
-        """Read a record back; raises DataError naming the first field that does not fit."""
+        """Read a record back; raises DataError for another version, or naming the first field that does not fit."""
+        cls._check_version(text, source)
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             path = ".".join(str(part) for part in first["loc"]) or "document"
             raise DataError(f"{source} is no {cls.__name__}: {path}: {first['msg'].lower()}") from None
+
+    @classmethod
+    def _check_version(cls, text: str | bytes, source: str) -> None:
+        """Refuse another version's form before its fields are looked at."""
+        if not cls.written_anew_by:
+            return
+        ours = cls.model_fields["schema_version"].default
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError):
+            return
+        came = document.get("schema_version", ours) if isinstance(document, dict) else ours
+        if came != ours:
+            raise DataError(
+                f"{source} is {cls.__name__} of schema version {came}; this hilum reads version {ours}. "
+                f"{cls.written_anew_by}, or read it with the hilum that wrote it."
+            )
 
 
 class Interval(Record):

@@ -1,5 +1,7 @@
 """How good a model is, with intervals and the pedigree of every number."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from hilum.records.base import Interval, Number, Record
@@ -187,7 +189,7 @@ class Evaluation(Record):
     """One study: findings, means, averages, warnings, pedigree. Written as ``evaluation.json``.
 
     Attributes:
-        schema_version: ``EVALUATION_SCHEMA``; another one is another form.
+        schema_version: ``EVALUATION_SCHEMA``; another one is refused.
         title: What was evaluated, in a few words.
         pedigree: Where the numbers come from.
         findings: Per finding, in the model's order.
@@ -201,6 +203,8 @@ class Evaluation(Record):
         phantom: Made-up films: says nothing about people.
         leaked: Whether training patients were allowed in.
     """
+
+    written_anew_by: ClassVar[str] = "Evaluate again (`hilum evaluate`)"
 
     schema_version: int = EVALUATION_SCHEMA
     title: str

@@ -1,6 +1,6 @@
 """What hilum answers for one film."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -34,7 +34,7 @@ class Prediction(Record):
     """The answers for one film, or the reason why there are none.
 
     Attributes:
-        schema_version: ``PREDICTION_SCHEMA``; another one is another form.
+        schema_version: ``PREDICTION_SCHEMA``; another one is refused.
         image_id: File name without its folder.
         path: Path as the caller gave it.
         status: ``answered`` or ``refused``.
@@ -44,6 +44,8 @@ class Prediction(Record):
         findings: Answers in the bundle's order; empty if refused.
         bundle_digest: Digest of the bundle that answered.
     """
+
+    written_anew_by: ClassVar[str] = "Predict again (`hilum predict`)"
 
     schema_version: int = PREDICTION_SCHEMA
     image_id: str
