@@ -69,3 +69,13 @@ def test_the_vocabulary_may_be_a_smaller_or_another_one():
     assert parse_labels("Fracture", known=iter(["Fracture"])) == {"Fracture"}
     with pytest.raises(UnknownNameError, match="Known: Mass, No Finding"):
         parse_labels("Effusion", known=["Mass"])
+
+
+def test_no_finding_explains_itself_and_is_none_of_the_fourteen():
+    nothing = get_finding("No Finding")
+    assert (nothing.name, nothing.title, nothing.meaning) == (
+        "No Finding",
+        "No Finding",
+        "none of the fourteen findings",
+    )
+    assert "No Finding" not in {*FINDINGS, *NIH_FINDINGS}

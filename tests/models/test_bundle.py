@@ -15,6 +15,7 @@ from safetensors import safe_open
 from hilum.errors import BundleError, InvalidValueError, StorageError
 from hilum.models import ModelSection, build_model, digest_of, load_bundle, write_bundle
 from hilum.models import bundle as bundle_module
+from hilum.records import BundleSpec
 
 FILES = ("bundle.json", "weights.safetensors", "golden.npz", "MODEL_CARD.md")
 
@@ -378,3 +379,13 @@ def test_input_is_scaled_to_the_unit_interval_and_nothing_else_is_taken(sealed):
 
 def test_it_prints_itself_usefully(sealed):
     assert f"resnet10t_slim, 3 findings, 64 px, digest {sealed.digest[:12]}" in repr(sealed)
+
+
+def test_a_bundle_from_before_no_finding_had_a_rule_is_good(make_bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        BundleSpec, "to_json", lambda self: self.model_dump_json(indent=1, exclude={"no_finding"}) + "\n"
+    )
+    folder = make_bundle(tmp_path / "bundle").folder
+    monkeypatch.undo()
+    assert "no_finding" not in json.loads((folder / "bundle.json").read_text())
+    assert load_bundle(folder).spec.no_finding is None

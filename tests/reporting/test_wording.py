@@ -87,6 +87,20 @@ def test_headlines_claim_no_more_than_is_known(odd, bare, silent):
     assert headline(silent) == "On 4 films nothing could be measured."
 
 
+@pytest.mark.parametrize(
+    ("split", "bundle_digest", "claimed"),
+    [
+        ("test", "f" * 64, True),
+        ("validation", "f" * 64, False),
+        ("films of mine.csv", "f" * 64, False),
+        ("test", "", False),
+    ],
+)
+def test_never_used_in_training_is_said_of_the_test_split_of_a_bundle_alone(whole, split, bundle_digest, claimed):
+    pedigree = whole.pedigree.model_copy(update={"split": split, "bundle_digest": bundle_digest})
+    assert ("never used in training" in headline(whole.model_copy(update={"pedigree": pedigree}))) == claimed
+
+
 def test_a_headline_without_thresholds_or_without_auroc(whole, odd):
     no_rates = {
         name: finding.model_copy(

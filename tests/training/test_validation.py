@@ -152,6 +152,7 @@ def test_no_finding_gets_a_threshold_on_the_product_of_what_is_left():
     called = product >= rule.threshold
     assert called[nothing].mean() + (~called)[~nothing].mean() - 1 == pytest.approx((true_share - false_share).max())
     assert (rule.n_positive, rule.n_negative) == (nothing.sum(), (~nothing).sum())
+    assert (rule.slope, rule.intercept, rule.reason) == (1, 0, "")
 
 
 def test_no_finding_is_not_derived_where_it_is_trained_or_findings_are_missing():
@@ -160,3 +161,22 @@ def test_no_finding_is_not_derived_where_it_is_trained_or_findings_are_missing()
     assert no_finding_rule(some, finding_rules(some)) is None
     asked = validation(logits, targets, (NO_FINDING, *NIH_FINDINGS[:13]))
     assert no_finding_rule(asked, finding_rules(asked)) is None
+
+
+def test_no_finding_without_a_threshold_says_why():
+    logits, targets = fourteen(60)
+    targets[:, 0] = 1
+    seen = validation(logits, targets, NIH_FINDINGS)
+    rule = no_finding_rule(seen, finding_rules(seen))
+    assert np.isnan(rule.threshold)
+    assert rule.reason == "0 films without any finding, 60 with one"
+    assert (rule.slope, rule.intercept) == (1, 0)
+
+
+def test_films_of_which_nothing_is_known_do_not_count_for_no_finding():
+    logits, targets = fourteen()
+    nothing = targets.sum(axis=1) == 0
+    targets[np.flatnonzero(nothing)[:50], 3] = np.nan
+    seen = validation(logits, targets, NIH_FINDINGS)
+    rule = no_finding_rule(seen, finding_rules(seen))
+    assert (rule.n_positive, rule.n_negative) == (nothing.sum() - 50, (~nothing).sum())

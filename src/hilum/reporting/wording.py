@@ -115,7 +115,7 @@ def headline(evaluation: Evaluation) -> str:
     """Return the one sentence a head of department can repeat.
 
     It speaks of effusions if there are enough of them, else of the finding with most positives; that the films were
-    never used in training is said only where a bundle was checked for it.
+    never used in training is said only of the test split, where a bundle was checked for it.
     """
     start = f"On {_films(evaluation)}"
     mean = evaluation.macro.get("auroc")
@@ -136,7 +136,7 @@ def _films(evaluation: Evaluation) -> str:
     if evaluation.leaked:
         trained = ", some of them used in training,"
     else:
-        trained = " never used in training" if pedigree.bundle_digest else ""
+        trained = " never used in training" if pedigree.split == "test" and pedigree.bundle_digest else ""
     return f"{pedigree.n_images:,} {made_up}films{patients}{trained}"
 
 

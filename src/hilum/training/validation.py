@@ -105,7 +105,10 @@ def no_finding_rule(validation: Validation, rules: Mapping[str, FindingRule]) ->
         return None
     columns = zip(validation.logits.T, rules.values(), strict=True)
     findings = np.stack([apply_platt(logits, rule.slope, rule.intercept) for logits, rule in columns], axis=1)
-    return _judged(*derive_no_finding(findings, validation.targets), PlattFit(1.0, 0.0, ""))
+    probabilities, targets = derive_no_finding(findings, validation.targets)
+    n_nothing, n_something = int((targets == 1).sum()), int((targets == 0).sum())
+    reason = "" if n_nothing and n_something else f"{n_nothing} films without any finding, {n_something} with one"
+    return _judged(probabilities, targets, PlattFit(1.0, 0.0, reason))
 
 
 def _rule(logits: Float64[np.ndarray, " image"], targets: Float64[np.ndarray, " image"]) -> FindingRule:
