@@ -16,14 +16,13 @@ import numpy as np
 from hilum.data import SPLITS, Manifest, read_manifest
 from hilum.findings import ANCESTOR_FINDINGS, NIH_FINDINGS, NO_FINDING
 from hilum.metrics import Difference, paired_difference
-from hilum.records import Evaluation, Interval, TableRow
+from hilum.records import MEASURABLE_POSITIVES, Evaluation, Interval, TableRow
 from hilum.runs import Run, write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "results" / "0001-real-films.md"
 OURS, ANCESTOR = "real-cpu", "ancestor"
 FOUR = tuple(name for name in ANCESTOR_FINDINGS if name != NO_FINDING)
-MEASURABLE = 25
 COMMAND = "benchmarks/real_films.sh"
 
 
@@ -65,7 +64,9 @@ def main():
     given = parser.parse_args()
     manifest = read_manifest(given.work / "manifest.parquet")
     ours, ancestor = (Study(Run.open(given.work / name), manifest) for name in (OURS, ANCESTOR))
-    thirteen = [name for name, found in ours.evaluation.findings.items() if found.auroc.n_positive >= MEASURABLE]
+    thirteen = [
+        name for name, found in ours.evaluation.findings.items() if found.auroc.n_positive >= MEASURABLE_POSITIVES
+    ]
     text = [
         *about(manifest, ours, ancestor, init=given.init, note=given.note),
         *auroc_table(manifest, ours, ancestor, thirteen),
@@ -135,7 +136,7 @@ def auroc_table(manifest, ours, ancestor, thirteen):
     outside = [name for name, low, high in zip(NIH_FINDINGS, gap.low, gap.high, strict=True) if low > 0 or high < 0]
     means = (
         (f"mean of {len(NIH_FINDINGS)}", NIH_FINDINGS),
-        (f"mean of the {len(thirteen)} with at least {MEASURABLE} films", thirteen),
+        (f"mean of the {len(thirteen)} with at least {MEASURABLE_POSITIVES} films", thirteen),
         ("mean of the ancestor's four", FOUR),
     )
     named = (
@@ -225,7 +226,7 @@ def limits(ours, ancestor, thirteen):
         "  The ancestor began with ImageNet weights of DenseNet121, not at hand here: it begins with nothing.",
         "- How the ancestor did in its own time: it had 5,606 films, cut by image, stopped early on its test films,",
         "  and drew ROC curves from calls. Its published figures do not stand beside these.",
-        f"- Anything about {rare}: fewer than {MEASURABLE} films.",
+        f"- Anything about {rare}: fewer than {MEASURABLE_POSITIVES} films.",
         "- How runs vary with the seed: there is one of each.",
         "- How either does against radiologists, or elsewhere: labels were mined from one hospital's reports.",
         "",

@@ -194,7 +194,9 @@ def test_a_mean_says_over_how_many_findings():
 @pytest.mark.parametrize("version", [0, 2, None, "1"])
 def test_another_schema_version_is_refused_before_its_fields(kind, again, version):
     text = json.dumps({"schema_version": version, "field_of_another_form": 1})
-    with pytest.raises(DataError, match=rf"e\.json is {kind.__name__} of schema version {version}.*version 1\. {again}"):
+    with pytest.raises(
+        DataError, match=rf"e\.json is {kind.__name__} of schema version {version}.*version 1\. {again}"
+    ):
         kind.from_json(text, source="e.json")
 
 

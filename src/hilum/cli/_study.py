@@ -14,6 +14,7 @@ from hilum.cli._gallery import make_gallery
 from hilum.cli._terminal import OnProgress, complain, say, table
 from hilum.cli._training_view import watch_training
 from hilum.findings import NO_FINDING, get_finding
+from hilum.records import MEASURABLE_POSITIVES
 
 if TYPE_CHECKING:
     from hilum.data import Manifest, PixelStore
@@ -177,7 +178,7 @@ def show_evaluation(evaluation: "Evaluation") -> None:
     macro, measurable = evaluation.macro["auroc"], evaluation.measurable["auroc"]
     rows.append((f"mean of {macro.n_findings}", _interval(macro), *[""] * 5))
     if measurable.findings and measurable.findings != macro.findings:
-        rows.append((f"mean of {measurable.n_findings}", _interval(measurable), *[""] * 4, "≥ 25"))
+        rows.append((f"mean of {measurable.n_findings}", _interval(measurable), *[""] * 4, f"≥ {MEASURABLE_POSITIVES}"))
     table(("finding", "AUROC (95 %)", "AUPRC", "sens", "spec", "threshold", "films"), rows)
     for warning in evaluation.warnings:
         say(f"mind: {warning}")

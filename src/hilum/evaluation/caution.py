@@ -4,12 +4,9 @@ from collections.abc import Iterable, Mapping
 
 from hilum.evaluation.origin import Origin
 from hilum.findings import get_finding
-from hilum.records import FindingEvaluation, Pedigree
+from hilum.records import MEASURABLE_POSITIVES, FindingEvaluation, Pedigree
 
-__all__ = ["FEW_POSITIVES", "cautions", "count_films"]
-
-FEW_POSITIVES = 25
-"""With fewer films that have a finding, its numbers say little."""
+__all__ = ["cautions", "count_films"]
 
 
 def cautions(
@@ -18,13 +15,13 @@ def cautions(
     """Return the sentences that belong under the numbers, the gravest first; the origin's own come last."""
     undefined = [name for name, finding in findings.items() if finding.auroc.reason]
     positives = {name: finding.auroc.n_positive for name, finding in findings.items() if name not in undefined}
-    few = [f"{get_finding(name).title} ({n})" for name, n in positives.items() if n < FEW_POSITIVES]
+    few = [f"{get_finding(name).title} ({n})" for name, n in positives.items() if n < MEASURABLE_POSITIVES]
     sentences = {
         "Patients of the training set are among these films: the figures flatter, and say nothing about new "
         "patients.": origin.leaked,
         "The films are phantoms, made up by hilum: the figures say nothing about people.": origin.phantom,
         f"Undefined, so left out of the means: {_titles(undefined)}.": undefined,
-        f"Fewer than {FEW_POSITIVES} films with the finding, so its figures say little: {', '.join(few)}.": few,
+        f"Fewer than {MEASURABLE_POSITIVES} films with the finding, so its figures say little: {', '.join(few)}.": few,
         "Which films belong to one patient is unknown: every film counts as another patient, and the intervals are too "
         "narrow where that is wrong.": not pedigree.n_patients,
         "No thresholds from validation were given: sensitivity, specificity and the table are at a probability of 0.5, "

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Real, Shaped
 
 from hilum.errors import InvalidValueError, UnknownNameError
-from hilum.evaluation.caution import FEW_POSITIVES, cautions
+from hilum.evaluation.caution import cautions
 from hilum.evaluation.finding import Films, Replicates, evaluate_finding, table_row
 from hilum.evaluation.origin import Origin, make_pedigree
 from hilum.findings import ANCESTOR_FINDINGS, NIH_FINDINGS, NO_FINDING
@@ -21,7 +21,7 @@ from hilum.metrics import (
     mean_over_findings,
     percentile_interval,
 )
-from hilum.records import Averages, Evaluation, FindingEvaluation, MacroMetric
+from hilum.records import MEASURABLE_POSITIVES, Averages, Evaluation, FindingEvaluation, MacroMetric
 
 __all__ = ["FIXED_THRESHOLD", "evaluate_arrays"]
 
@@ -66,7 +66,7 @@ def evaluate_arrays(
     chosen_on = {name: thresholds_from if name in given else _FIXED for name in columns.names}
     measured = _measure(columns, chosen_on, bootstrap=bootstrap, seed=seed)
     trained = {name: measured.findings[name] for name in findings if name != NO_FINDING}
-    measurable = [name for name, finding in trained.items() if finding.auroc.n_positive >= FEW_POSITIVES]
+    measurable = [name for name, finding in trained.items() if finding.auroc.n_positive >= MEASURABLE_POSITIVES]
     pedigree = make_pedigree(
         origin,
         n_images=len(columns.targets),

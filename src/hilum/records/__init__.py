@@ -5,6 +5,7 @@ from hilum.records.bundle import BUNDLE_SCHEMA, BundleSpec, FindingRule, InputRu
 from hilum.records.description import Description, SampleFilm
 from hilum.records.evaluation import (
     EVALUATION_SCHEMA,
+    MEASURABLE_POSITIVES,
     Averages,
     Curve,
     Evaluation,
@@ -22,6 +23,7 @@ from hilum.records.prediction import PREDICTION_SCHEMA, Call, FindingAnswer, Pre
 __all__ = [
     "BUNDLE_SCHEMA",
     "EVALUATION_SCHEMA",
+    "MEASURABLE_POSITIVES",
     "PREDICTION_SCHEMA",
     "Averages",
     "BundleSpec",

@@ -8,6 +8,7 @@ from hilum.records.base import Interval, Number, Record
 
 __all__ = [
     "EVALUATION_SCHEMA",
+    "MEASURABLE_POSITIVES",
     "Averages",
     "Curve",
     "Evaluation",
@@ -20,6 +21,9 @@ __all__ = [
 ]
 
 EVALUATION_SCHEMA = 1
+
+MEASURABLE_POSITIVES = 25
+"""With fewer films that have a finding, its numbers say little; the mean over the measurable leaves it out."""
 
 
 class RankMetric(Interval):
@@ -194,7 +198,7 @@ class Evaluation(Record):
         pedigree: Where the numbers come from.
         findings: Per finding, in the model's order.
         macro: ``auroc`` and ``auprc``: means over all findings that are defined.
-        measurable: The same two means over findings with at least 25 positives.
+        measurable: The same two means over findings with at least ``MEASURABLE_POSITIVES`` (25).
         averages: Averages of the classification table.
         no_finding: The derived ``No Finding`` (1 - any); None where it cannot be derived.
         ancestor: Mean AUROC over the ancestor's four findings; None where one of them is missing.

@@ -3,12 +3,10 @@
 import math
 from collections.abc import Mapping
 
-from hilum.records import BundleSpec, FindingRule, InputRules
+from hilum.records import MEASURABLE_POSITIVES, BundleSpec, FindingRule, InputRules
 from hilum.reporting.wording import DASH, fixed, interval, title_of
 
 __all__ = ["model_card"]
-
-_SEVERAL = 25
 
 
 def model_card(spec: BundleSpec) -> str:
@@ -72,14 +70,15 @@ def _thresholds(findings: Mapping[str, FindingRule]) -> str:
 
 
 def _limits(spec: BundleSpec) -> str:
-    few = [title_of(name) for name, rule in spec.findings.items() if rule.n_positive < _SEVERAL]
+    few = [title_of(name) for name, rule in spec.findings.items() if rule.n_positive < MEASURABLE_POSITIVES]
     silent = [title_of(name) for name, rule in spec.findings.items() if not math.isfinite(rule.threshold)]
     lines = {
         "It is meant for frontal chest films; on any other picture its answers mean nothing.": True,
         "Other hospitals, devices and patients than those trained on give other figures.": True,
         "Probabilities are calibrated for how common findings are in the validation films, not in yours.": True,
         "Absence of a call is no proof of absence; findings outside the list are never named.": True,
-        f"Fewer than {_SEVERAL} validation films, so threshold and calibration say little: {', '.join(few)}.": few,
+        f"Fewer than {MEASURABLE_POSITIVES} validation films, so threshold and calibration say little: "
+        f"{', '.join(few)}.": few,
         f"Never called, for lack of a threshold: {', '.join(silent)}.": silent,
     }
     return "\n".join(f"- {line}" for line, holds in lines.items() if holds)

@@ -4,7 +4,15 @@ import math
 from dataclasses import dataclass, field
 
 from hilum.findings import NO_FINDING
-from hilum.records import Evaluation, FindingEvaluation, Interval, MacroMetric, OperatingPoint, TableRow
+from hilum.records import (
+    MEASURABLE_POSITIVES,
+    Evaluation,
+    FindingEvaluation,
+    Interval,
+    MacroMetric,
+    OperatingPoint,
+    TableRow,
+)
 from hilum.reporting.wording import DASH, fixed, interval, percent, title_of, why
 
 __all__ = ["Cell", "Row", "Table", "classification_rows", "finding_rows", "operating_reason"]
@@ -84,7 +92,9 @@ def finding_rows(evaluation: Evaluation) -> Table:
         table.add(title_of(name), *_finding_cells(table, finding, thresholds_from))
     macro, measurable = evaluation.macro, evaluation.measurable
     _mean_row(table, "Mean", macro.get("auroc"), macro.get("auprc"))
-    _mean_row(table, "Mean, at least 25 positives", measurable.get("auroc"), measurable.get("auprc"))
+    _mean_row(
+        table, f"Mean, at least {MEASURABLE_POSITIVES} positives", measurable.get("auroc"), measurable.get("auprc")
+    )
     if evaluation.ancestor is not None:
         _mean_row(table, "Mean, the ancestor’s findings", evaluation.ancestor, None)
     if evaluation.no_finding is not None:

@@ -2,11 +2,10 @@
 
 import math
 
-from hilum.records import Evaluation, FindingEvaluation, Interval, RankMetric
+from hilum.records import MEASURABLE_POSITIVES, Evaluation, FindingEvaluation, Interval, RankMetric
 
 __all__ = [
     "DASH",
-    "MEASURABLE",
     "fixed",
     "headline",
     "interval",
@@ -19,9 +18,6 @@ __all__ = [
 
 DASH = "–"
 """Stands for every undefined number; its reason stands beside it."""
-
-MEASURABLE = 25
-"""Positives from which on a finding is spoken of in the headline."""
 
 _SMALLEST_SHARE = 1e-4
 _PLURALS = {
@@ -157,7 +153,7 @@ def _spoken_finding(findings: dict[str, FindingEvaluation]) -> str:
 
     def weight(name: str) -> tuple[bool, int]:
         n_positive = findings[name].auroc.n_positive
-        return name == "Effusion" and n_positive >= MEASURABLE, n_positive
+        return name == "Effusion" and n_positive >= MEASURABLE_POSITIVES, n_positive
 
     defined = [
         name
