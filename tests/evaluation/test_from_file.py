@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -36,6 +38,8 @@ def test_two_files_give_a_study(files):
     assert (found.pedigree.n_images, found.pedigree.n_patients) == (30, 10)
     assert found.title == "p.csv against labels.csv"
     assert found.pedigree.split == "films of p.csv"
+    assert found.pedigree.predictions_digest == hashlib.sha256(files[0].read_bytes()).hexdigest()
+    assert found.pedigree.data_digest == hashlib.sha256(files[1].read_bytes()).hexdigest()
     assert found.pedigree.command == "hilum evaluate --predictions p.csv"
     assert found.counts == {
         "films evaluated": 30,

@@ -93,7 +93,7 @@ def whole():
         thresholds={**dict.fromkeys(NIH_FINDINGS, 0.35), NO_FINDING: 0.03},
         origin=Origin(
             title="whole", command="hilum evaluate x", data_digest="d" * 64, split="test", split_digest="e" * 64,
-            bundle_digest="f" * 64, counts={"films evaluated": 1234},
+            bundle_digest="f" * 64, predictions_digest="9" * 64, counts={"films evaluated": 1234},
         ),
         bootstrap=25,
         seed=7,

@@ -76,6 +76,7 @@ def test_the_pedigree_is_whole(report, whole):
     said = report(whole).said
     pedigree = whole.pedigree
     values = (pedigree.command, pedigree.version, pedigree.date, pedigree.data_digest, pedigree.split_digest)
+    values += (pedigree.predictions_digest,)
     for value in (*values, pedigree.bundle_digest, pedigree.intervals, "seed 7", "resamples 25", "split test", "1,234"):
         assert value in said
 

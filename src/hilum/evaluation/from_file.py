@@ -109,6 +109,7 @@ def _origin(answers: PredictionTable, truth: Truth, there: Sequence[int], *, com
         title=title or f"{answers.source} against {truth.source}",
         command=command,
         data_digest=truth.digest,
+        predictions_digest=answers.digest,
         split=splits[0] if len(splits) == 1 and splits[0] else f"films of {answers.source}",
         split_digest=truth.split_digest,
         phantom=truth.phantom,

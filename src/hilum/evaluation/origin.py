@@ -21,6 +21,7 @@ class Origin:
         split: Name of the split.
         split_digest: Of the split.
         bundle_digest: Of the bundle; empty where probabilities came from a file.
+        predictions_digest: Of that file; empty where a bundle answered.
         phantom: Whether the films are made up.
         leaked: Whether training patients were allowed in.
         nih: Whether films and labels are ChestX-ray14's.
@@ -34,6 +35,7 @@ class Origin:
     split: str = ""
     split_digest: str = ""
     bundle_digest: str = ""
+    predictions_digest: str = ""
     phantom: bool = False
     leaked: bool = False
     nih: bool = False
@@ -75,4 +77,5 @@ def make_pedigree(
         seed=seed,
         thresholds_from=thresholds_from,
         bundle_digest=origin.bundle_digest,
+        predictions_digest=origin.predictions_digest,
     )

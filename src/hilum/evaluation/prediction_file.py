@@ -10,6 +10,7 @@ from jaxtyping import Float64
 from hilum.data.label_table import LabelTable, read_label_table
 from hilum.errors import DataError
 from hilum.findings import NIH_FINDINGS
+from hilum.runs import file_digest
 
 __all__ = ["IMAGE_COLUMNS", "PredictionTable", "read_predictions"]
 
@@ -31,6 +32,7 @@ class PredictionTable:
         findings: In the order of the file's columns.
         probabilities: In [0, 1].
         n_refused: Rows without an answer (hilum's ``refused``), left out.
+        digest: sha256 of the file.
         ignored: Columns that are neither a finding's probability nor part of hilum's own form.
     """
 
@@ -39,6 +41,7 @@ class PredictionTable:
     findings: tuple[str, ...]
     probabilities: Float64[np.ndarray, "image finding"]
     n_refused: int
+    digest: str
     ignored: tuple[str, ...]
 
 
@@ -69,6 +72,7 @@ def read_predictions(path: Path) -> PredictionTable:
         findings=tuple(columns),
         probabilities=probabilities,
         n_refused=len(image_ids) - len(rows),
+        digest=file_digest(path),
         ignored=tuple(name for name in table.columns if not _is_known(name, columns.values())),
     )
 

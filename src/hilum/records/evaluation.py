@@ -171,6 +171,7 @@ class Pedigree(Record):
         seed: Of the bootstrap.
         thresholds_from: Where thresholds come from.
         bundle_digest: Empty where predictions came from a file.
+        predictions_digest: sha256 of the file of predictions; empty where a bundle answered.
     """
 
     command: str
@@ -187,6 +188,7 @@ class Pedigree(Record):
     seed: int
     thresholds_from: str
     bundle_digest: str = ""
+    predictions_digest: str = ""
 
 
 class Evaluation(Record):

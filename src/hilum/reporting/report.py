@@ -107,6 +107,7 @@ def _pedigree_lines(evaluation: Evaluation) -> list[tuple[str, str]]:
         "digest of the labels": pedigree.data_digest,
         "digest of the split": pedigree.split_digest,
         "digest of the bundle": pedigree.bundle_digest,
+        "digest of the predictions": pedigree.predictions_digest,
         "schema": f"evaluation {evaluation.schema_version}",
     }
     return [(name, value or f"{DASH} not given") for name, value in lines.items()]
