@@ -45,6 +45,12 @@ def test_a_set_of_phantoms_is_known_by_its_marker(tmp_path):
     assert (truth.phantom, truth.nih) == (True, False)
 
 
+def test_own_labels_in_nihs_form_are_not_taken_for_nihs(tmp_path):
+    text = V2020 + ROWS.format(end="")
+    (tmp_path / "labels.csv").write_text(text.replace("00000002_000.png", "ward-7.png"))
+    assert not read_truth(tmp_path / "labels.csv").nih
+
+
 @pytest.mark.parametrize(
     "text", ["Image Index,Finding Labels\na.png,Mass\n", "image_id,Finding Labels,Patient ID\na,Mass,\n"]
 )

@@ -1,5 +1,6 @@
 """Truth for films that someone else answered for: NIH's label file or a manifest."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from hilum.runs import file_digest
 __all__ = ["Truth", "is_nih", "read_truth"]
 
 _NIH_FILES = ("data_entry_2017", "sample_labels")
+_NIH_FILM = re.compile(r"\d{8}_\d{3}\.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,7 @@ class Truth:
 def read_truth(path: Path) -> Truth:
     """Read a manifest (``.parquet``) or a CSV file in NIH's form (``.csv``, ``.csv.gz``, either version's header).
 
+    A hospital may keep labels of its own in that form: they are taken for NIH's where every film is named as NIH's are.
     Only the films' names, ``Finding Labels`` and, if it is there, ``Patient ID`` are looked at; no film is opened.
 
     Raises:
@@ -99,5 +102,5 @@ def _from_csv(path: Path) -> Truth:
         digest=file_digest(path),
         split_digest="",
         phantom=phantom,
-        nih=not phantom,
+        nih=not phantom and all(map(_NIH_FILM.match, image_ids)),
     )
