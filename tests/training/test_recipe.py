@@ -64,3 +64,9 @@ def test_mistakes_are_named(text, words):
 def test_names_are_checked_before_anything_starts(text, near):
     with pytest.raises(UnknownNameError, match=f"Did you mean '{near}'"):
         load(Recipe, text)
+
+
+def test_a_recipe_that_is_not_utf_8_is_refused(tmp_path):
+    (tmp_path / "own.yaml").write_bytes("about: Lungenfl\u00fcgel\n".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"own\.yaml is not text in UTF-8 .*byte 15"):
+        load_recipe(str(tmp_path / "own.yaml"))

@@ -24,12 +24,12 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
-def load(kind: type[SectionT], text: str, *, overrides: Sequence[str] = (), source: str = "recipe") -> SectionT:
+def load(kind: type[SectionT], text: str | bytes, *, overrides: Sequence[str] = (), source: str = "recipe") -> SectionT:
     """Read a section from YAML text and apply overrides.
 
     Args:
         kind: The section class.
-        text: YAML; empty text means all defaults.
+        text: YAML (bytes in UTF-8); empty text means all defaults.
         overrides: ``key.path=value`` each, the value in YAML's notation; later ones win.
         source: What the text is called in messages, such as a file name.
 
@@ -37,10 +37,15 @@ def load(kind: type[SectionT], text: str, *, overrides: Sequence[str] = (), sour
         The validated section.
 
     Raises:
-        ConfigError: Not YAML, not a mapping, an unknown key (the nearest is named) or a value that does not fit.
+        ConfigError: Not UTF-8, not YAML, not a mapping, an unknown key (the nearest is named) or a value that does not
+            fit.
     """
     try:
         values = yaml.safe_load(text)
+    except yaml.reader.ReaderError as error:
+        raise ConfigError(
+            f"{source} is not text in UTF-8 ({error.reason}, byte {error.position}): save it as such"
+        ) from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{source} is not YAML: {error}") from None
     values = {} if values is None else values

@@ -67,7 +67,7 @@ def load_recipe(name_or_path: str, *, overrides: Sequence[str] = ()) -> Recipe:
     if path.suffix in {".yaml", ".yml"}:
         if not path.is_file():
             raise ConfigError(f"there is no recipe file {path}")
-        return load(Recipe, path.read_text(), overrides=overrides, source=path.name)
+        return load(Recipe, path.read_bytes(), overrides=overrides, source=path.name)
     own = _own_recipes()
     if name_or_path not in own:
         raise UnknownNameError("recipe", name_or_path, own)
