@@ -23,7 +23,7 @@ def explain(
     finding: Annotated[
         list[str] | None, typer.Option(help="A finding to explain, called or not; by default every called one.")
     ] = None,
-    method: Annotated[str, typer.Option(help="How: grad_cam.")] = "grad_cam",
+    method: Annotated[str, typer.Option(help="How: grad_cam or grad_cam_plus_plus.")] = "grad_cam",
 ) -> None:
     """Write a heat map over the film for every finding that is called present. Not a medical device."""
     from hilum.findings import get_finding

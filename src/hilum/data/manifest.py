@@ -225,7 +225,11 @@ def check_split(manifest: Manifest) -> None:
 
 
 def patient_hash(patient_id: str) -> str:
-    """Return what stands for a patient in a bundle: 16 hexadecimal digits of a sha256, not the id itself."""
+    """Return what stands for a patient in a bundle: 16 hexadecimal digits of a sha256, not the id itself.
+
+    It is a pseudonym, not anonymity: whoever holds a list of ids can hash them, and tell who was in the training. Keep
+    a bundle as confidential as the list of patients.
+    """
     return hashlib.sha256(f"hilum patient {patient_id}".encode()).hexdigest()[:16]
 
 

@@ -35,7 +35,8 @@ _SCHEMA = 1
 _STORE, _PIXELS, _PROBLEMS = "store.json", "pixels.u8", "problems.csv"
 _STATE, _IDENTITY, _LOCK = "state.u8", "identity", "prepare.lock"
 """What only an unfinished store holds."""
-_PENDING, _READY, _PROBLEM = 0, 1, 2
+_READY, _PROBLEM = 1, 2
+"""What became of a film; 0 until it was tried."""
 _BLOCK = 256
 _SAMPLE_FOR_STATISTICS = 4096
 _SAMPLE_FOR_REUSE = 8
