@@ -99,6 +99,9 @@ def test_training_patients_are_refused(hilum, judged, films, tmp_path):
     assert not (tmp_path / "study" / "evaluation.json").exists()
     assert hilum(*words, "--allow-overlap").code == 0
     assert read(tmp_path / "study").leaked
+    clean = ["test" if word == "train" else word for word in words]
+    assert hilum(*clean).code == 0
+    assert not (tmp_path / "study" / "overlap.csv").exists()
 
 
 @pytest.fixture

@@ -131,13 +131,15 @@ def _judge(
     from hilum.evaluation import evaluate_bundle
     from hilum.runs import write_text
 
+    overlap = folder / "overlap.csv"
+    overlap.unlink(missing_ok=True)  # of an earlier study, whose films these may not be
     evaluation, probabilities, image_ids = evaluate_bundle(
         predictor,
         manifest,
         store,
         split=settings.split,
         allow_overlap=settings.allow_overlap,
-        overlap_path=folder / "overlap.csv",
+        overlap_path=overlap,
         bootstrap=settings.bootstrap,
         seed=settings.seed,
         command=settings.command,
