@@ -9,6 +9,7 @@ import torch
 from hilum.config import load
 from hilum.data import patient_hash
 from hilum.errors import InvalidValueError
+from hilum.findings import NIH_FINDINGS, NO_FINDING
 from hilum.models import load_bundle
 from hilum.training import Recipe
 from hilum.training.train import _device
@@ -167,6 +168,20 @@ def test_no_findings_in_the_recipe_means_those_of_the_manifest(train_tiny, tiny,
     assert bundle.findings == ("Mass", "Effusion")
     assert load(Recipe, run.recipe_path.read_text()).findings == ("Mass", "Effusion")
     train_tiny("run", tiny("findings=[]", "training.epochs=1"), manifest=fewer, resume=True)
+
+
+@pytest.mark.slow
+def test_no_finding_is_derived_unless_it_is_asked_for(train_tiny, tiny):
+    fourteen = ", ".join(NIH_FINDINGS)
+    _, derived = train_tiny("derived", tiny(f"findings=[{fourteen}]", "training.epochs=1"))
+    _, asked = train_tiny("asked", tiny(f"findings=[{fourteen}, No Finding]", "training.epochs=1"))
+    assert derived.findings == NIH_FINDINGS
+    assert asked.findings == (*NIH_FINDINGS, NO_FINDING)
+    assert asked.spec.no_finding is None
+    rule, own = derived.spec.no_finding, asked.spec.findings[NO_FINDING]
+    assert 0 < rule.threshold < 1
+    assert (rule.n_positive, rule.n_negative) == (own.n_positive, own.n_negative)
+    assert load_bundle(derived.folder).spec.no_finding == rule
 
 
 @pytest.mark.slow
