@@ -21,6 +21,10 @@ training: {epochs: 4, batch_size: 16, device: cpu, learning_rate: 0.003}
 """
 
 
+def _heed_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Workplace:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -32,6 +36,8 @@ class Workplace:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # What a shell starts with & ignores Ctrl-C, and so would its children.
+            preexec_fn=_heed_ctrl_c,
         )
 
     def run(self, *words, code=0) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 from torch import nn
 
 from hilum.data import PixelStore, batches
@@ -125,16 +125,17 @@ def _judged(
         slope=fit.slope,
         intercept=fit.intercept,
         threshold=threshold,
-        sensitivity=_share(present >= threshold),
-        specificity=_share(absent < threshold),
+        sensitivity=_share(present >= threshold, threshold),
+        specificity=_share(absent < threshold, threshold),
         n_positive=len(present),
         n_negative=len(absent),
         reason=fit.reason,
     )
 
 
-def _share(hits: np.ndarray) -> Interval:
-    if len(hits) == 0:
+def _share(hits: Bool[np.ndarray, " image"], threshold: float) -> Interval:
+    """Return a share with its interval; without films, or without a threshold to call them at, there is none."""
+    if len(hits) == 0 or np.isnan(threshold):
         return Interval()
     low, high = wilson_interval(int(hits.sum()), len(hits))
     return Interval(value=float(hits.mean()), low=low, high=high)
