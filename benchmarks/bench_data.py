@@ -7,11 +7,9 @@ decoded with Pillow and resized by the same rule. ``read_square`` is hilum's own
 """
 
 import argparse
-import csv
 import platform
 import shutil
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 
@@ -19,13 +17,12 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
+from result_row import append_row
 
 from hilum.data import Manifest, batches, prepare_store, read_nih, write_phantoms
 from hilum.imaging import encode_png, read_square
-from hilum.runs import versions
 
 SIZE_PX, FILM_PX, BATCH, N_PHANTOMS, N_EPOCH = 224, 1024, 32, 40, 640
-RESULTS = Path(__file__).parent / "results" / "data.csv"
 
 
 def phantoms(folder):
@@ -84,8 +81,6 @@ def measure(what, manifest, folder):
     pillow = len(paths) / min(seconds(lambda: [decode_with_pillow(path) for path in paths]) for _ in range(3))
     own = len(paths) / min(seconds(lambda: [read_square(path, SIZE_PX) for path in paths]) for _ in range(3))
     return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": versions()["commit"][:12],
         "machine": f"{platform.machine()}, 1 thread",
         "what": f"{what}, {len(paths)} PNG of {FILM_PX} px to {SIZE_PX} px",
         "store_films_per_s": f"{from_store:.0f}",
@@ -97,17 +92,6 @@ def measure(what, manifest, folder):
     }
 
 
-def append(row):
-    new = not RESULTS.exists()
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a", newline="") as stream:
-        writer = csv.DictWriter(stream, row, lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
-    print(", ".join(f"{name} {value}" for name, value in row.items()))
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--films", type=Path, help="a folder of real 1024 px PNG films")
@@ -115,9 +99,9 @@ def main():
     torch.set_num_threads(1)
     folder = Path(tempfile.mkdtemp(prefix="hilum-bench-"))
     try:
-        append(measure("phantoms", phantoms(folder / "phantoms"), folder / "store"))
+        append_row("data.csv", **measure("phantoms", phantoms(folder / "phantoms"), folder / "store"))
         if films:
-            append(measure("real films", own_films(films), folder / "real-store"))
+            append_row("data.csv", **measure("real films", own_films(films), folder / "real-store"))
     finally:
         shutil.rmtree(folder)
 

@@ -4,21 +4,17 @@ Run: ``python benchmarks/bench_metrics.py``. Appends a row to ``benchmarks/resul
 The size is that of the public predictions of ChestX-ray14: 22,433 films, 14 findings, 1,000 resamples.
 """
 
-import csv
 import platform
-from datetime import UTC, datetime
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+from result_row import append_row
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from hilum.metrics import bootstrap_ranks
-from hilum.runs import versions
 
 N_IMAGES, N_FINDINGS, N_PATIENTS, N_REPLICATES = 22_433, 14, 6_187, 1_000
 N_NAIVE = 5
-RESULTS = Path(__file__).parent / "results" / "metrics.csv"
 
 
 def made_up():
@@ -54,22 +50,13 @@ def main():
     np.testing.assert_allclose(np.stack(ranks)[:, :N_NAIVE], reference, atol=1e-10)
     theirs *= N_REPLICATES / N_NAIVE
     row = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": versions()["commit"][:12],
         "machine": f"{platform.machine()}, 1 thread",
         "what": f"AUROC and AUPRC, {N_IMAGES} x {N_FINDINGS} x {N_REPLICATES}",
         "seconds": f"{ours:.2f}",
         "scikit_learn_seconds": f"{theirs:.0f} (from {N_NAIVE} resamples)",
         "times_faster": f"{theirs / ours:.0f}",
     }
-    new = not RESULTS.exists()
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a", newline="") as stream:
-        writer = csv.DictWriter(stream, row, lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
-    print(", ".join(f"{name} {value}" for name, value in row.items()))
+    append_row("metrics.csv", **row)
 
 
 if __name__ == "__main__":

@@ -4,23 +4,22 @@ Run: ``python benchmarks/bench_phantoms.py``. Appends a row to ``benchmarks/resu
 rounds counts: whatever else runs on the machine can only slow a round down. The start of the workers counts in.
 """
 
-import csv
 import multiprocessing
 import os
 import platform
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time
 
+from result_row import append_row
+
 from hilum.data import write_phantoms
 from hilum.phantoms import render_film
-from hilum.runs import keep_freed_memory, versions
+from hilum.runs import keep_freed_memory
 
 COUNT, SIZE_PX, WORKERS, ROUNDS, SEED = 400, 256, 2, 3, 0
-RESULTS = Path(__file__).parent / "results" / "phantoms.csv"
 
 
 def rendered():
@@ -61,22 +60,13 @@ def cpu_ms_per_film():
 def main():
     load = os.getloadavg()[0]
     row = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": versions()["commit"][:12],
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {load:.1f} before",
         "what": f"{COUNT} films at {SIZE_PX} px, {WORKERS} workers, best of {ROUNDS}",
         "cpu_ms_per_film": f"{min(cpu_ms_per_film() for _ in range(ROUNDS)):.1f}",
         "rendered_per_second": f"{films_per_second(rendered):.1f}",
         "written_per_second": f"{films_per_second(written):.1f}",
     }
-    new = not RESULTS.exists()
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a", newline="") as stream:
-        writer = csv.DictWriter(stream, row, lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
-    print(", ".join(f"{name} {value}" for name, value in row.items()))
+    append_row("phantoms.csv", **row)
 
 
 if __name__ == "__main__":

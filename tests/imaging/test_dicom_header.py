@@ -1,4 +1,3 @@
-import numpy as np
 import pydicom
 import pytest
 from pydicom.sequence import Sequence
@@ -13,17 +12,6 @@ def code_of(path):
     with pytest.raises(ImageRefusedError) as caught:
         read_image(path)
     return caught.value.code
-
-
-def lut(entries, first, bits, data):
-    item = pydicom.Dataset()
-    item.LUTDescriptor = [entries, first, bits]
-    if len(data) > 32767:  # more than fit into an explicit US
-        item.add_new("LUTData", "OW", np.asarray(data, "<u2").tobytes())
-    else:
-        item.add_new("LUTData", "US", list(data))
-    item["LUTDescriptor"].VR = "US"
-    return Sequence([item])
 
 
 @pytest.mark.parametrize("photometric", ["PALETTE COLOR", "HSV", ""])
