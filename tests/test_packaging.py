@@ -17,7 +17,7 @@ from packaging.version import Version
 import hilum
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = ("dicom", "track", "dev")
+EXTRAS = ("dicom", "download", "track", "dev")
 # What torch's wheel for CUDA brings along; it is torch's own choice, by exact version.
 WITH_TORCH = re.compile(r"nvidia-|cuda-|triton")
 # In two parts, so that this file is not what it looks for.

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 STAMP = VENV / "hilum-installed"
 LOG = VENV / "setup.log"
-EXTRAS = "dicom,track,dev"
+EXTRAS = "dicom,download,track,dev"
 
 
 def main() -> None:
