@@ -26,7 +26,7 @@ from hilum.findings import FINDINGS, NIH_FINDINGS
 from hilum.imaging import REFUSALS
 from hilum.losses import LOSSES, LossSection, make_loss
 from hilum.models import BACKBONES, HEADS, ModelSection, build_model
-from hilum.records import BundleSpec, Description, Evaluation, FindingAnswer, Prediction, Record
+from hilum.records import BundleSpec, Description, DoctorReport, Evaluation, FindingAnswer, Prediction, Record
 from hilum.runs import TRACKERS
 from hilum.training import Recipe, list_recipes
 
@@ -42,6 +42,7 @@ FORMS: dict[str, tuple[type[Record], str]] = {
     "evaluation": (Evaluation, "`evaluation.json`, written by `hilum evaluate` and `hilum demo`"),
     "prediction": (Prediction, "one line of the JSON lines that `hilum predict` writes"),
     "bundle": (BundleSpec, "`bundle.json`, which a bundle's folder holds beside the weights"),
+    "doctor": (DoctorReport, "`doctor.json`, written by `hilum data doctor`"),
     "description": (Description, "the numbers of `hilum data describe`"),
 }
 """The forms that leave hilum, by the name of their schema."""

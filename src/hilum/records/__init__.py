@@ -3,6 +3,15 @@
 from hilum.records.base import Interval, Number, Record
 from hilum.records.bundle import BUNDLE_SCHEMA, BundleSpec, FindingRule, InputRules
 from hilum.records.description import Description, SampleFilm
+from hilum.records.doctor import (
+    DOCTOR_SCHEMA,
+    DoctorCheck,
+    DoctorReport,
+    MeasurableFinding,
+    Severity,
+    ShortcutProbe,
+    SuspectFilm,
+)
 from hilum.records.evaluation import (
     EVALUATION_SCHEMA,
     MEASURABLE_POSITIVES,
@@ -22,6 +31,7 @@ from hilum.records.prediction import PREDICTION_SCHEMA, Call, FindingAnswer, Pre
 
 __all__ = [
     "BUNDLE_SCHEMA",
+    "DOCTOR_SCHEMA",
     "EVALUATION_SCHEMA",
     "MEASURABLE_POSITIVES",
     "PREDICTION_SCHEMA",
@@ -30,6 +40,8 @@ __all__ = [
     "Call",
     "Curve",
     "Description",
+    "DoctorCheck",
+    "DoctorReport",
     "Evaluation",
     "Explanation",
     "FindingAnswer",
@@ -40,6 +52,7 @@ __all__ = [
     "InputRules",
     "Interval",
     "MacroMetric",
+    "MeasurableFinding",
     "Number",
     "OperatingPoint",
     "Pedigree",
@@ -47,5 +60,8 @@ __all__ = [
     "RankMetric",
     "Record",
     "SampleFilm",
+    "Severity",
+    "ShortcutProbe",
+    "SuspectFilm",
     "TableRow",
 ]
