@@ -5,9 +5,10 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,14 +21,26 @@ from hilum.findings import NIH_FINDINGS, NO_FINDING, get_finding
 from hilum.metrics import no_finding_target
 from hilum.runs import atomic_path
 
-__all__ = ["SPLITS", "Manifest", "Split", "check_split", "digest_of_split", "patient_hash", "read_manifest"]
+__all__ = [
+    "SPLITS",
+    "Manifest",
+    "ManifestContent",
+    "Split",
+    "check_split",
+    "digest_of_split",
+    "open_manifest",
+    "patient_hash",
+    "read_manifest",
+]
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
-_COLUMNS = ("image_id", "path", "patient_id", "study_id", "view", "sex", "age_years", "split")
+_COLUMNS = ("image_id", "path", "patient_id", "study_id", "view", "sex", "age_years", "source", "split")
+_SOFT = "soft_"
 _METADATA = b"hilum"
-_SCHEMA = 1
+_SCHEMA = 2
+_OLDEST_SCHEMA = 1
 _NAMED_IN_A_MESSAGE = 5
 
 
@@ -37,15 +50,19 @@ class Manifest:
 
     Attributes:
         table: One row per image: ``image_id``, ``path`` (absolute), ``patient_id``, ``study_id``, ``view``, ``sex``
-            (empty where unknown), ``age_years`` (NaN where unknown), ``split`` (None before a split), and one float32
-            column per finding: 1 present, 0 absent, NaN unknown.
+            (empty where unknown), ``age_years`` (NaN where unknown), ``source`` (the data set or device that a film
+            comes from; empty where unknown, which is what a table without the column gets), ``split`` (None before a
+            split), and one float32 column per finding: 1 present, 0 absent, NaN unknown. A finding with uncertain
+            labels may have a column ``soft_<Finding>`` beside it: a target between 0 and 1 for training alone, where
+            the finding itself is NaN; NaN elsewhere.
         findings: The findings, in the order of the columns.
         source: What was read, in a few words.
         phantom: Whether the films are made up.
         notes: What a reader should know about the import, a sentence each.
 
     Raises:
-        DataError: A column is missing, an image id is missing or stands twice, a target is neither 0, 1 nor NaN.
+        DataError: A column is missing, an image id is missing or stands twice, a target is neither 0, 1 nor NaN, a soft
+            one not between 0 and 1 or beside a known label.
         LeakError: A patient stands in two splits.
     """
 
@@ -60,6 +77,8 @@ class Manifest:
             get_finding(name)
         if NO_FINDING in self.findings:
             raise DataError(f"{self.source}: {NO_FINDING!r} follows from the findings and is no label of its own")
+        if "source" not in self.table.columns:
+            object.__setattr__(self, "table", self.table.assign(source=""))
         missing = [name for name in (*_COLUMNS, *self.findings) if name not in self.table.columns]
         if missing:
             raise DataError(f"{self.source}: a manifest needs the column {missing[0]}, which is not there")
@@ -76,6 +95,7 @@ class Manifest:
                 f"{self.source}: {self.findings[column]} of {self.table['image_id'].iloc[row]} is "
                 f"{targets[row, column]:g}; expected 1 (present), 0 (absent) or nothing (unknown)"
             )
+        self._check_soft()
         if (self.table["patient_id"].isna() | (self.table["patient_id"] == "")).any():
             raise DataError(f"{self.source}: a film has no patient id; splits go by patient, so every film needs one")
         check_split(self)
@@ -99,7 +119,8 @@ class Manifest:
     def digest(self) -> str:
         """sha256 of image ids, patients and targets; the order of rows, paths and splits do not count."""
         table = self.table.sort_values("image_id")
-        content = table[["image_id", "patient_id", *self.findings]].to_csv(index=False, float_format="%g")
+        soft = [_SOFT + name for name in self.soft_findings]
+        content = table[["image_id", "patient_id", *self.findings, *soft]].to_csv(index=False, float_format="%g")
         return hashlib.sha256(content.encode()).hexdigest()
 
     @cached_property
@@ -107,26 +128,36 @@ class Manifest:
         """sha256 of which image is in which split; empty before a split."""
         return digest_of_split(self.table)
 
+    @property
+    def soft_findings(self) -> tuple[str, ...]:
+        """The findings that have soft targets for uncertain labels."""
+        return tuple(name for name in self.findings if _SOFT + name in self.table.columns)
+
     def targets(
         self, rows: Sequence[int] | Int64[np.ndarray, " row"] | None = None
     ) -> Float32[np.ndarray, "image finding"]:
-        """Return the targets of ``rows`` (all by default), one column per finding."""
+        """Return the targets of ``rows`` (all by default), one column per finding: 1, 0 or NaN, never a soft one."""
         table = self.table if rows is None else self.table.iloc[np.asarray(rows, dtype=np.int64)]
         return table[list(self.findings)].to_numpy(dtype=np.float32)
 
     def targets_for(
-        self, findings: Sequence[str], rows: Int64[np.ndarray, " row"]
+        self, findings: Sequence[str], rows: Int64[np.ndarray, " row"], *, soft: bool = False
     ) -> Float32[np.ndarray, "image finding"]:
         """Return the targets of ``rows`` for any findings: NaN where there are no labels.
 
-        ``No Finding`` is derived (1 - any) where all fourteen findings have labels.
+        ``No Finding`` is derived (1 - any of the fourteen) where all fourteen findings have labels. With ``soft``, which
+        is for training alone, an uncertain label that has a soft target is that, not NaN.
         """
         targets = np.full((len(rows), len(findings)), np.nan, dtype=np.float32)
         for column, name in enumerate(findings):
             if name in self.findings:
                 targets[:, column] = self.table[name].to_numpy(dtype=np.float32)[rows]
+                if soft and name in self.soft_findings:
+                    uncertain = self.table[_SOFT + name].to_numpy(dtype=np.float32)[rows]
+                    targets[:, column] = np.where(np.isnan(uncertain), targets[:, column], uncertain)
             elif name == NO_FINDING and self.derives_no_finding:
-                targets[:, column] = no_finding_target(self.targets(rows))
+                fourteen = self.table[list(NIH_FINDINGS)].to_numpy(dtype=np.float32)[rows]
+                targets[:, column] = no_finding_target(fourteen)
         return targets
 
     @property
@@ -153,6 +184,44 @@ class Manifest:
         table = self.table.assign(split=pd.Series(list(splits), index=self.table.index, dtype=object))
         return replace(self, table=table, notes=(*self.notes, *notes))
 
+    def _check_soft(self) -> None:
+        strange = [
+            name
+            for name in self.table.columns
+            if str(name).startswith(_SOFT) and name.removeprefix(_SOFT) not in self.findings
+        ]
+        if strange:
+            raise DataError(f"{self.source}: the column {strange[0]} belongs to no finding of the manifest")
+        for name in self.soft_findings:
+            soft = self.table[_SOFT + name].to_numpy(dtype=np.float32)
+            known = ~np.isnan(self.table[name].to_numpy(dtype=np.float32))
+            wrong = ~np.isnan(soft) & (~((soft > 0) & (soft < 1)) | known)
+            if wrong.any():
+                row = int(np.argmax(wrong))
+                raise DataError(
+                    f"{self.source}: the soft target {soft[row]:g} of {name} of {self.table['image_id'].iloc[row]} is "
+                    "expected between 0 and 1, and only where the label itself is unknown"
+                )
+
+    def without(self, image_ids: Iterable[str], *, reason: str = "excluded") -> "Manifest":
+        """Return the manifest without some films; ``reason`` says in its notes why they are left out.
+
+        Raises:
+            DataError: A film is not in the manifest (the nearest is named), or none is left.
+        """
+        left_out = set(image_ids)
+        known = set(self.table["image_id"])
+        strange = sorted(left_out - known)
+        if strange:
+            near = get_close_matches(strange[0], known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            more = f" and {len(strange) - 1:,} more" if len(strange) > 1 else ""
+            raise DataError(f"{self.source} has no film {strange[0]!r}{more}.{hint}")
+        if not left_out:
+            return self
+        table = self.table[~self.table["image_id"].isin(left_out)].reset_index(drop=True)
+        return replace(self, table=table, notes=(*self.notes, f"{len(left_out):,} films left out: {reason}"))
+
     def save(self, path: Path) -> None:
         """Write a Parquet file; paths below its folder are written relative to it.
 
@@ -168,10 +237,21 @@ class Manifest:
             "phantom": self.phantom,
             "notes": self.notes,
         }
-        arrow = pa.Table.from_pandas(table[[*_COLUMNS, *self.findings]], preserve_index=False)
+        soft = [_SOFT + name for name in self.soft_findings]
+        arrow = pa.Table.from_pandas(table[[*_COLUMNS, *self.findings, *soft]], preserve_index=False)
         arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), _METADATA: json.dumps(meta).encode()})
         with atomic_path(path) as temporary:
             pq.write_table(arrow, temporary)
+
+
+class ManifestContent(NamedTuple):
+    """What a manifest's file holds, before it is checked; fields as in :class:`Manifest`."""
+
+    table: pd.DataFrame
+    findings: tuple[str, ...]
+    source: str
+    phantom: bool
+    notes: tuple[str, ...]
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -181,6 +261,15 @@ def read_manifest(path: Path) -> Manifest:
         DataError: There is no such file, or it is no manifest of hilum.
         LeakError: A patient stands in two splits.
     """
+    return Manifest(**open_manifest(path)._asdict())
+
+
+def open_manifest(path: Path) -> ManifestContent:
+    """Read a manifest's content without checking it, for the doctor, who must look at what is refused elsewhere.
+
+    Raises:
+        DataError: There is no such file, or it is no manifest of hilum.
+    """
     if not path.is_file():
         raise DataError(f"there is no manifest {path}. `hilum data import` makes one.")
     try:
@@ -188,16 +277,19 @@ def read_manifest(path: Path) -> Manifest:
     except (pa.ArrowInvalid, OSError):
         raise DataError(f"{path} is no Parquet file, so no manifest. `hilum data import` makes one.") from None
     meta = json.loads((arrow.schema.metadata or {}).get(_METADATA, b"{}"))
-    if meta.get("schema_version") != _SCHEMA:
+    version = meta.get("schema_version")
+    if not isinstance(version, int) or not _OLDEST_SCHEMA <= version <= _SCHEMA:
         raise DataError(f"{path} was not written by this version of hilum: import the films anew.")
     table = arrow.to_pandas()
+    if version == 1:
+        table["source"] = ""
     missing = [name for name in (*_COLUMNS, *meta["findings"]) if name not in table.columns]
     if missing:
         raise DataError(f"{path} has no column {missing[0]}, which every manifest has: import the films anew.")
     folder = path.resolve().parent
     table["path"] = [str(folder / film) for film in table["path"]]
     table["split"] = table["split"].astype(object).where(table["split"].notna(), None)
-    return Manifest(table, tuple(meta["findings"]), meta["source"], phantom=meta["phantom"], notes=tuple(meta["notes"]))
+    return ManifestContent(table, tuple(meta["findings"]), meta["source"], meta["phantom"], tuple(meta["notes"]))
 
 
 def digest_of_split(table: pd.DataFrame) -> str:
