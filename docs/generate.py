@@ -23,7 +23,7 @@ from hilum.cli import app
 from hilum.config import Section, describe
 from hilum.explain import EXPLAINERS
 from hilum.findings import FINDINGS, NIH_FINDINGS
-from hilum.imaging import REFUSALS
+from hilum.imaging import FLAGS, REFUSALS
 from hilum.losses import LOSSES, LossSection, make_loss
 from hilum.models import BACKBONES, HEADS, ModelSection, build_model
 from hilum.records import BundleSpec, Description, DoctorReport, Evaluation, FindingAnswer, Prediction, Record
@@ -98,7 +98,7 @@ def index_page() -> str:
         "Everything here is written from the code by `make docs`.",
         "- [cli.md](cli.md): every verb and its options\n"
         "- [recipe.md](recipe.md): every key of a recipe, and the recipes that ship with hilum\n"
-        "- [tables.md](tables.md): findings, backbones, heads, losses, explainers, trackers, refusals\n"
+        "- [tables.md](tables.md): findings, backbones, heads, losses, explainers, trackers, refusals, flags\n"
         "- [errors.md](errors.md): what hilum raises on purpose\n"
         "- [records.md](records.md): the files that leave hilum, field by field; JSON schemas in `schema/`",
     )
@@ -208,11 +208,14 @@ def tables_page() -> str:
     """Return the tables that names in recipes and on the command line come from."""
     losses = {name: make_loss(LossSection(name=name), prevalence=torch.tensor([0.5])) for name in LOSSES}
     refusals = [(f"`{code}`", advice) for code, advice in REFUSALS.items()]
+    flags = [(f"`{code}`", meaning) for code, meaning in FLAGS.items()]
     return _page(
         "Tables",
         "A name from a recipe or a command line is looked up here; an unknown one is an error that names the nearest.",
         "## Findings",
-        _table("finding|meaning", [(f"`{name}`", finding.meaning) for name, finding in FINDINGS.items()]),
+        "The first fourteen are those of ChestX-ray14, which recipes have by default. Which label of which data set is "
+        "what stands in [labels.md](labels.md).",
+        _table("finding|meaning|SNOMED CT|RadLex", _finding_rows()),
         "## Backbones",
         "`model.backbone` of a recipe. Parameters without a head, one channel. The licence is that of the start "
         "weights and passes on to what is trained from them.",
@@ -232,7 +235,15 @@ def tables_page() -> str:
         "## Refusals",
         "Why a film is not answered: the `reason` of a prediction and the code in `problems.csv`. Codes are stable.",
         _table("code|what to do", refusals),
+        "## Flags",
+        "What a reader should know about a film that is answered: `facts.flags` of a prediction. Codes are stable.",
+        _table("code|meaning", flags),
     )
+
+
+def _finding_rows() -> Iterator[tuple[str, ...]]:
+    for name, finding in FINDINGS.items():
+        yield f"`{name}`", finding.meaning, finding.snomed_ct or "-", finding.radlex or "-"
 
 
 def _backbone_rows() -> Iterator[tuple[str, ...]]:

@@ -18,7 +18,7 @@ import hilum.errors
 from hilum.config import describe
 from hilum.explain import EXPLAINERS
 from hilum.findings import FINDINGS
-from hilum.imaging import REFUSALS
+from hilum.imaging import FLAGS, REFUSALS
 from hilum.losses import LOSSES
 from hilum.models import BACKBONES, HEADS
 from hilum.runs import TRACKERS
@@ -99,7 +99,7 @@ def test_every_recipe_key_has_a_meaning(pages):
 
 
 @pytest.mark.parametrize(
-    "table", [FINDINGS, BACKBONES, HEADS, LOSSES, EXPLAINERS, TRACKERS, REFUSALS], ids=lambda table: next(iter(table))
+    "table", [FINDINGS, BACKBONES, HEADS, LOSSES, EXPLAINERS, TRACKERS, REFUSALS, FLAGS], ids=lambda table: next(iter(table))
 )
 def test_every_table_entry_stands_in_the_reference(pages, table):
     for name in table:

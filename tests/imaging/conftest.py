@@ -25,6 +25,8 @@ def dicom_dataset(values, *, syntax=EXPLICIT, frames=None, **tags):
         "Modality": "DX",
         "BodyPartExamined": "CHEST",
         "ViewPosition": "PA",
+        "PatientAge": "050Y",
+        "PixelSpacing": [0.2, 0.2],
         "SamplesPerPixel": 3 if values.ndim == 3 else 1,
         "PhotometricInterpretation": "RGB" if values.ndim == 3 else "MONOCHROME2",
         "Rows": values.shape[0],

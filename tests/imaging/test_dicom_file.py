@@ -95,7 +95,7 @@ def test_flags_and_facts(dicom, grey):
     facts = read_image(
         dicom(grey, BurnedInAnnotation="YES", LossyImageCompression="01", ViewPosition="my own words")
     ).facts
-    assert facts.flags == ("lossy", "burned_in")
+    assert facts.flags == ("burned_in", "lossy", "small")
     assert facts.view == ""
 
 

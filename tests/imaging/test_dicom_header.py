@@ -66,10 +66,10 @@ def test_one_frame_is_a_film(dicom, grey, frames):
     ("tags", "spacing"),
     [
         ({"PixelSpacing": [0.2, 0.1]}, (0.2, 0.1)),
-        ({"ImagerPixelSpacing": [0.143, 0.143]}, (0.143, 0.143)),
+        ({"PixelSpacing": None, "ImagerPixelSpacing": [0.143, 0.143]}, (0.143, 0.143)),
         ({"PixelSpacing": [0, 0.1], "ImagerPixelSpacing": [0.3, 0.3]}, (0.3, 0.3)),
         ({"PixelSpacing": [0.1]}, None),
-        ({}, None),
+        ({"PixelSpacing": None}, None),
     ],
 )
 def test_spacing(dicom, grey, tags, spacing):

@@ -82,7 +82,7 @@ def test_without_pydicom_the_line_to_install_it(tmp_path, dicom, grey, monkeypat
     monkeypatch.setitem(sys.modules, "pydicom", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'hilum\[dicom\]'"):
         read_image(path)
-    write_png(tmp_path / "still.png", np.zeros((4, 4), np.uint8))
+    write_png(tmp_path / "still.png", np.eye(4, dtype=np.uint8))
     assert read_image(tmp_path / "still.png").pixels.shape == (4, 4)
 
 

@@ -2,11 +2,13 @@
 
 from hilum.imaging.dicom_writer import write_dicom
 from hilum.imaging.film import IMAGE_ENDINGS, read_image, read_square
+from hilum.imaging.flag import FLAGS
 from hilum.imaging.picture_file import encode_png, write_png
 from hilum.imaging.refusal import REFUSALS
 from hilum.imaging.square import ResizeRule, place_in_square, resize_square
 
 __all__ = [
+    "FLAGS",
     "IMAGE_ENDINGS",
     "REFUSALS",
     "ResizeRule",

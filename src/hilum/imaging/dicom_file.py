@@ -120,8 +120,6 @@ def _image(dataset: "Dataset") -> Image:
     inverted = photometric == "MONOCHROME1" or text_of(dataset, "PresentationLUTShape") == "INVERSE"
     grey = 1 - grey if inverted else grey
     grey = np.where(padding, 0.0, grey)
-    if grey.min() == grey.max():
-        flags.append("constant")
     if text_of(dataset, "LossyImageCompression") == "01" or syntax_of(dataset) in _LOSSY:
         flags.append("lossy")
     if text_of(dataset, "BurnedInAnnotation") == "YES":

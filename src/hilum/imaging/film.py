@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from hilum.imaging.dicom_file import read_dicom
+from hilum.imaging.flag import in_order
 from hilum.imaging.picture_file import read_picture
 from hilum.imaging.refusal import refuse
 from hilum.imaging.square import ResizeRule, resize_square
@@ -24,6 +25,7 @@ _PICTURES = (
     (b"MM\0*", "TIFF"),
 )
 _PREAMBLE = 128
+_SMALL_PX = 128
 # Files without preamble start with a data element of group 0002 or 0008, numbered 00xx.
 _BARE_DICOM = (b"\x02\0", b"\x08\0")
 
@@ -38,6 +40,14 @@ def read_image(path: Path) -> Image:
         ImageRefusedError: The file cannot be read rightly; its code is one of ``REFUSALS``.
         MissingExtraError: A DICOM file, and pydicom is not installed.
     """
+    image = _decoded(path)
+    if image.pixels.min() == image.pixels.max():
+        raise refuse("not_a_chest_radiograph", "All pixels have the same grey.")
+    flags = [*image.facts.flags, *(["small"] if min(image.pixels.shape) < _SMALL_PX else [])]
+    return Image(image.pixels, image.facts.model_copy(update={"flags": in_order(flags)}))
+
+
+def _decoded(path: Path) -> Image:
     start = _first_bytes(path)
     # Before the pictures: the preamble may hold the start of a TIFF file, whose grey values mean less.
     if start[_PREAMBLE : _PREAMBLE + 4] == b"DICM":

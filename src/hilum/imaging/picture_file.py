@@ -68,7 +68,6 @@ def read_picture(path: Path, kind: str) -> Image:
     if inverted:  # white is zero; Pillow sees to it in shallower pictures alone
         grey = 1 - grey
     turned = _turn(grey, orientation)
-    flags += () if turned.min() < turned.max() else ("constant",)
     facts = ImageFacts(
         file_format=kind.lower(),
         width_px=turned.shape[1],

@@ -24,7 +24,11 @@ class ImageFacts(Record):
         inverted: Whether grey values were turned so that dense tissue is bright.
         window: How stored values became [0, 1], in words (``window 2047/4096``, ``VOI LUT``, ``full range``).
         spacing_mm: Row and column spacing in mm; None where the file does not say.
-        flags: Stable codes of what a reader should know (``lossy``, ``polarity`` ...); empty if nothing.
+        spacing_from: Where the spacing stands (``PixelSpacing``, or ``ImagerPixelSpacing``: at the detector); empty
+            if there is none.
+        content_box: Top, left, height and width of the exposed field within an even border, in pixels of the canonical
+            array; None if the film has no border. Nothing is cropped.
+        flags: Stable codes of what a reader should know, keys of ``imaging.FLAGS``; empty if nothing.
     """
 
     file_format: str
@@ -37,6 +41,8 @@ class ImageFacts(Record):
     inverted: bool = False
     window: str = "full range"
     spacing_mm: tuple[float, float] | None = None
+    spacing_from: str = ""
+    content_box: tuple[int, int, int, int] | None = None
     flags: tuple[str, ...] = ()
 
 
