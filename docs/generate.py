@@ -213,8 +213,7 @@ def tables_page() -> str:
         "Tables",
         "A name from a recipe or a command line is looked up here; an unknown one is an error that names the nearest.",
         "## Findings",
-        "The first fourteen are those of ChestX-ray14, which recipes have by default. Which label of which data set is "
-        "what stands in [labels.md](labels.md).",
+        "The first fourteen are those of ChestX-ray14, which recipes have by default.",
         _table("finding|meaning|SNOMED CT|RadLex", _finding_rows()),
         "## Backbones",
         "`model.backbone` of a recipe. Parameters without a head, one channel. The licence is that of the start "

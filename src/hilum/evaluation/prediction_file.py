@@ -9,7 +9,7 @@ from jaxtyping import Float64
 
 from hilum.data.label_table import LabelTable, read_label_table
 from hilum.errors import DataError
-from hilum.findings import NIH_FINDINGS
+from hilum.findings import FINDINGS
 from hilum.runs import file_digest
 
 __all__ = ["IMAGE_COLUMNS", "PredictionTable", "read_predictions"]
@@ -19,7 +19,7 @@ _PREFIXES = ("probability_", "prob_", "")
 _KNOWN_COLUMNS = frozenset({"path", "status", "reason", *IMAGE_COLUMNS})
 _KNOWN_PREFIXES = ("score_", "call_")
 _REFUSED = "refused"
-_BY_FOLDED_NAME = {name.casefold(): name for name in NIH_FINDINGS}
+_BY_FOLDED_NAME = {name.casefold(): name for name in FINDINGS}
 
 
 @dataclass(frozen=True, eq=False)

@@ -140,7 +140,8 @@ def _make_columns(
         raise InvalidValueError("there is no film to evaluate")
     names = tuple(findings)
     if set(NIH_FINDINGS) <= set(names) and NO_FINDING not in names:
-        derived = derive_no_finding(probabilities, targets)
+        fourteen = [names.index(name) for name in NIH_FINDINGS]
+        derived = derive_no_finding(probabilities[:, fourteen], targets[:, fourteen])
         names = (*names, NO_FINDING)
         probabilities, targets = (np.column_stack(pair) for pair in zip((probabilities, targets), derived, strict=True))
     cuts = _cuts(thresholds, names)

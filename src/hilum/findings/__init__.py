@@ -1,5 +1,6 @@
-"""The vocabulary of findings and the label rules of ChestX-ray14."""
+"""The vocabulary of findings, how the labels of public data sets map to it, and what uncertain labels count as."""
 
+from hilum.findings.uncertain import UNCERTAIN_POLICIES, check_policy, smooth_target
 from hilum.findings.vocabulary import (
     ANCESTOR_FINDINGS,
     FINDINGS,
@@ -15,7 +16,10 @@ __all__ = [
     "FINDINGS",
     "NIH_FINDINGS",
     "NO_FINDING",
+    "UNCERTAIN_POLICIES",
     "Finding",
+    "check_policy",
     "get_finding",
     "parse_labels",
+    "smooth_target",
 ]

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from hilum.errors import InvalidValueError
-from hilum.losses.known import mean_over_known
+from hilum.losses.known import mean_over_known, mixed
 
 __all__ = ["asymmetric_loss"]
 
@@ -27,7 +27,7 @@ def asymmetric_loss(
 
     Args:
         logits: Raw scores; no sigmoid applied.
-        target: 1 present, 0 absent, NaN unknown.
+        target: 1 present, 0 absent, NaN unknown; in between for an uncertain label, which counts as that mixture.
         gamma_positive: Focusing exponent for present labels, at least 0.
         gamma_negative: The same for absent labels.
         margin: Taken from the score of absent labels, in [0, 1); below it an absent label carries no loss.
@@ -55,4 +55,4 @@ def asymmetric_loss(
         absent = -torch.log1p(-shifted) * shifted.clamp_min(tiny) ** gamma_negative
     else:
         absent = -logsigmoid(-logits) * torch.sigmoid(logits).clamp_min(tiny) ** gamma_negative
-    return mean_over_known(torch.where(target == 1, present, absent), target)
+    return mean_over_known(mixed(present, absent, target), target)

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from hilum.losses.known import mean_over_known
+from hilum.losses.known import mean_over_known, mixed
 
 __all__ = ["cross_entropy_loss", "weighted_cross_entropy_loss"]
 
@@ -17,7 +17,7 @@ def cross_entropy_loss(
 
     Args:
         logits: Raw scores; no sigmoid applied.
-        target: 1 present, 0 absent, NaN unknown.
+        target: 1 present, 0 absent, NaN unknown; in between for an uncertain label, which counts as that mixture.
 
     Returns:
         A scalar; 0 (with a zero gradient) if no label of the batch is known.
@@ -42,7 +42,7 @@ def weighted_cross_entropy_loss(
 
     Args:
         logits: Raw scores; no sigmoid applied.
-        target: 1 present, 0 absent, NaN unknown.
+        target: 1 present, 0 absent, NaN unknown; in between for an uncertain label, which counts as that mixture.
         prevalence: Share of the known training labels that are present, per finding, in [0, 1].
 
     Returns:
@@ -52,8 +52,9 @@ def weighted_cross_entropy_loss(
         >>> weighted_cross_entropy_loss(torch.zeros(1, 1), torch.ones(1, 1), prevalence=torch.tensor([0.1]))
         tensor(0.6238)
     """
-    weight = torch.where(target == 1, 1 - prevalence, prevalence)
-    return mean_over_known(weight * _terms(logits, target), target)
+    present = (1 - prevalence) * _terms(logits, torch.ones_like(target))
+    absent = prevalence * _terms(logits, torch.zeros_like(target))
+    return mean_over_known(mixed(present, absent, target), target)
 
 
 def _terms(

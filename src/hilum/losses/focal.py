@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from hilum.errors import InvalidValueError
-from hilum.losses.known import mean_over_known
+from hilum.losses.known import mean_over_known, mixed
 
 __all__ = ["focal_loss"]
 
@@ -25,7 +25,7 @@ def focal_loss(
 
     Args:
         logits: Raw scores; no sigmoid applied.
-        target: 1 present, 0 absent, NaN unknown.
+        target: 1 present, 0 absent, NaN unknown; in between for an uncertain label, which counts as that mixture.
         gamma: Focusing exponent, at least 0; 0 is plain binary cross-entropy.
 
     Returns:
@@ -40,7 +40,15 @@ def focal_loss(
     """
     if gamma < 0:
         raise InvalidValueError(f"gamma must be at least 0, got {gamma}")
-    cross_entropy = binary_cross_entropy_with_logits(logits, target.nan_to_num(), reduction="none")
+    present = _focused(logits, torch.ones_like(target), gamma)
+    absent = _focused(logits, torch.zeros_like(target), gamma)
+    return mean_over_known(mixed(present, absent, target), target)
+
+
+def _focused(
+    logits: Float[Tensor, "batch finding"], target: Float[Tensor, "batch finding"], gamma: float
+) -> Float[Tensor, "batch finding"]:
+    cross_entropy = binary_cross_entropy_with_logits(logits, target, reduction="none")
     # The share given to the wrong side, 1 - p_t, without cancellation; above 0 so that the power has a gradient.
     missed = (-torch.expm1(-cross_entropy)).clamp_min(torch.finfo(logits.dtype).eps)
-    return mean_over_known(missed**gamma * cross_entropy, target)
+    return missed**gamma * cross_entropy

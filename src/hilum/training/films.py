@@ -19,7 +19,8 @@ class Films:
 
     Attributes:
         rows: Rows of the store.
-        targets: 1 present, 0 absent, NaN unknown.
+        targets: 1 present, 0 absent, NaN unknown; in train also between 0 and 1, where a label is uncertain and the
+            manifest has a soft target for it.
         patients: Patient id per film.
         n_absent: Films of the split that the store could not read.
     """
@@ -31,9 +32,9 @@ class Films:
 
     @property
     def prevalence(self) -> Float32[np.ndarray, " finding"]:
-        """Share of the known labels that are present; 0 where nothing is known."""
+        """Share of the known labels that are present, an uncertain one in part; 0 where nothing is known."""
         known = np.maximum((~np.isnan(self.targets)).sum(axis=0), 1)
-        return np.asarray((self.targets == 1).sum(axis=0) / known, dtype=np.float32)
+        return np.asarray(np.nansum(self.targets, axis=0, dtype=np.float64) / known, dtype=np.float32)
 
 
 def select_films(manifest: Manifest, store: PixelStore, recipe: Recipe) -> tuple[Films, Films]:
@@ -71,7 +72,7 @@ def _films(manifest: Manifest, store: PixelStore, recipe: Recipe, split: str) ->
             f"the pixel store holds none of the {len(table):,} films of the {split} split: was it prepared from this "
             "manifest, and does the split have films?"
         )
-    targets = manifest.targets_for(recipe.findings, of_split[there])
+    targets = manifest.targets_for(recipe.findings, of_split[there], soft=split == "train")
     if not ((targets == 1).any(axis=0) & (targets == 0).any(axis=0)).any():
         raise DataError(
             f"the {split} split has no finding that is present in one film and absent in another: nothing could be "

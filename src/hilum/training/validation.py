@@ -103,9 +103,10 @@ def no_finding_rule(validation: Validation, rules: Mapping[str, FindingRule]) ->
     """
     if NO_FINDING in rules or not set(NIH_FINDINGS) <= set(rules):
         return None
-    columns = zip(validation.logits.T, rules.values(), strict=True)
+    places = [list(rules).index(name) for name in NIH_FINDINGS]
+    columns = [(validation.logits[:, place], rules[name]) for place, name in zip(places, NIH_FINDINGS, strict=True)]
     findings = np.stack([apply_platt(logits, rule.slope, rule.intercept) for logits, rule in columns], axis=1)
-    probabilities, targets = derive_no_finding(findings, validation.targets)
+    probabilities, targets = derive_no_finding(findings, validation.targets[:, places])
     n_nothing, n_something = int((targets == 1).sum()), int((targets == 0).sum())
     reason = "" if n_nothing and n_something else f"{n_nothing} films without any finding, {n_something} with one"
     return _judged(probabilities, targets, PlattFit(1.0, 0.0, reason))
