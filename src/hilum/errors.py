@@ -101,7 +101,14 @@ class StorageError(HilumError, OSError):
 
 
 class MissingExtraError(HilumError, ImportError):
-    """An optional package is absent."""
+    """An optional package is absent.
+
+    Attributes:
+        package: Its name.
+        extra: The extra of hilum that brings it.
+    """
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"this needs {package}, which is not installed: pip install 'hilum[{extra}]'")
+        self.package = package
+        self.extra = extra

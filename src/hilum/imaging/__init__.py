@@ -2,6 +2,7 @@
 
 from hilum.imaging.dicom_writer import write_dicom
 from hilum.imaging.film import IMAGE_ENDINGS, read_image, read_square
+from hilum.imaging.film_reader import FilmReader, ReadLimits
 from hilum.imaging.flag import FLAGS
 from hilum.imaging.picture_file import encode_png, write_png
 from hilum.imaging.refusal import REFUSALS
@@ -11,6 +12,8 @@ __all__ = [
     "FLAGS",
     "IMAGE_ENDINGS",
     "REFUSALS",
+    "FilmReader",
+    "ReadLimits",
     "ResizeRule",
     "encode_png",
     "place_in_square",

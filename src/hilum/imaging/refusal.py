@@ -6,9 +6,11 @@ from contextvars import ContextVar
 
 from hilum.errors import ImageRefusedError, UnknownNameError
 
-__all__ = ["LARGEST_PIXELS", "REFUSALS", "before_decoding", "check_size", "refuse"]
+__all__ = ["LARGEST_BYTES", "LARGEST_PIXELS", "REFUSALS", "before_decoding", "check_size", "refuse"]
 
 LARGEST_PIXELS = 36_000_000
+LARGEST_BYTES = 300_000_000
+"""Of a file, or of what it unpacks to: the largest film takes 288 million as 64-bit floats, and far less otherwise."""
 
 REFUSALS: dict[str, str] = {
     "missing": "Check the path; folders of films are given as folders.",
