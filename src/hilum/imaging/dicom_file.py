@@ -9,25 +9,20 @@ name of one and the same inversion, so either of them, or both, invert once; IDE
 """
 
 import struct
+from io import BytesIO
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from hilum.errors import ImageRefusedError
 from hilum.imaging.dicom_grey import modality_values, padding_of, stored_values, windowed
-from hilum.imaging.dicom_header import (
-    PIXELS,
-    check_header,
-    load_pydicom,
-    number_of,
-    pydicom_errors,
-    spacing_of,
-    syntax_of,
-    text_of,
-    view_of,
-)
+from hilum.imaging.dicom_header import check_header, load_pydicom, pydicom_errors
+from hilum.imaging.dicom_scan import DEFLATED, inflate, read_meta, scan_elements
+from hilum.imaging.dicom_subject import subject_flags, view_of
+from hilum.imaging.dicom_value import number_of, spacing_of, syntax_of, text_of
 from hilum.imaging.refusal import refuse
 from hilum.records import Image, ImageFacts
 
@@ -36,8 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["read_dicom"]
 
-_DEFLATED = "1.2.840.10008.1.2.1.99"
-_LOSSY = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91"}
+# JPEG baseline and extended, JPEG-LS near-lossless, JPEG 2000 and HTJ2K where they may be lossy.
+_LOSSY = {f"1.2.840.10008.1.2.4.{kind}" for kind in (50, 51, 81, 91, 203)}
 _EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 # By (implicit VR, little endian).
 _NATIVE_SYNTAX: dict[tuple[bool | None, bool | None], str] = {
@@ -45,7 +40,10 @@ _NATIVE_SYNTAX: dict[tuple[bool | None, bool | None], str] = {
     (False, True): _EXPLICIT_LITTLE_ENDIAN,
     (False, False): "1.2.840.10008.1.2.2",
 }
-_UNDEFINED_LENGTH = 0xFFFFFFFF
+_SYNTAX_ELEMENT = b"\x02\0\x10\0UI\x14\0" + _EXPLICIT_LITTLE_ENDIAN.encode() + b"\0"
+_PREAMBLE_BYTES = 128
+_PROGRAMS = (b"MZ", b"\x7fELF", b"#!", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+_SQUARE_WITHIN = 0.01
 
 
 def read_dicom(path: Path) -> Image:
@@ -56,48 +54,42 @@ def read_dicom(path: Path) -> Image:
         MissingExtraError: pydicom is not installed.
     """
     pydicom = load_pydicom()
-    dataset = _dataset(pydicom, path)
+    flags: list[str] = []
     try:
-        return _image(dataset)
-    except ImageRefusedError:
-        raise
-    except pydicom_errors():
-        raise refuse("undecodable", "Its header holds values that cannot be.") from None
-
-
-def _dataset(pydicom: ModuleType, path: Path) -> "Dataset":
-    try:
-        with path.open("rb") as stream:
-            has_preamble = stream.read(132)[128:] == b"DICM"
-        if has_preamble:
-            meta = pydicom.filereader.read_file_meta_info(path)
-            if meta.get("TransferSyntaxUID") == _DEFLATED:
-                raise refuse("transfer_syntax", "The data set is deflated, which hides how large it is.")
-        dataset: Dataset = pydicom.dcmread(path, force=True)
-        _check_complete(dataset, path.stat().st_size)
-        _name_syntax(pydicom, dataset)
+        with path.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as data:
+            dataset = _dataset(pydicom, stream, data, flags)
+        return _image(dataset, flags)
     except ImageRefusedError:
         raise
     except (EOFError, struct.error):
         raise refuse("truncated", "The DICOM data end too early.") from None
     except pydicom_errors():
-        raise refuse("undecodable", "It starts as DICOM does, but cannot be read on.") from None
+        raise refuse("undecodable", "It starts as DICOM does, but holds values that cannot be.") from None
+
+
+def _dataset(pydicom: ModuleType, stream: BinaryIO, data: mmap, flags: list[str]) -> "Dataset":
+    """Let pydicom read what has been looked over before."""
+    has_preamble = data[_PREAMBLE_BYTES : _PREAMBLE_BYTES + 4] == b"DICM"
+    if has_preamble and data[:4].startswith(_PROGRAMS):
+        flags.append("preamble")
+    syntax, begin = read_meta(data, _PREAMBLE_BYTES + 4 if has_preamble else 0)
+    source: BinaryIO = stream
+    if syntax == DEFLATED:
+        content = bytes(_PREAMBLE_BYTES) + b"DICM" + _SYNTAX_ELEMENT
+        begin, content = len(content), content + inflate(data[begin:])
+        elements = scan_elements(content, begin, "")
+        n_bytes, source = len(content), BytesIO(content)
+    else:
+        elements = scan_elements(data, begin, syntax)
+        n_bytes = len(data)
+    if elements.end < n_bytes:
+        flags.append("trailing_data")
+        source.seek(0)
+        source = BytesIO(source.read(elements.end))
+    source.seek(0)
+    dataset: Dataset = pydicom.dcmread(source, force=True)
+    _name_syntax(pydicom, dataset)
     return dataset
-
-
-def _check_complete(dataset: "Dataset", n_bytes: int) -> None:
-    """Raise EOFError if the file ends amid an element; to be called before any of them is looked at."""
-    end = 0
-    for tag in dataset.keys():  # noqa: SIM118 - a data set iterates over values
-        element = dataset.get_item(tag)
-        length, value = getattr(element, "length", None), getattr(element, "value", None)
-        if isinstance(value, bytes) and length is not None and length != _UNDEFINED_LENGTH:
-            if len(value) < length:
-                raise EOFError
-            end = int(getattr(element, "value_tell", 0)) + len(value)
-    # A few bytes more than the last element may be the start of another, which pydicom drops.
-    if not any(name in dataset for name in PIXELS) and end < n_bytes:
-        raise EOFError
 
 
 def _name_syntax(pydicom: ModuleType, dataset: "Dataset") -> None:
@@ -109,9 +101,9 @@ def _name_syntax(pydicom: ModuleType, dataset: "Dataset") -> None:
         dataset.file_meta.TransferSyntaxUID = pydicom.uid.UID(syntax)
 
 
-def _image(dataset: "Dataset") -> Image:
+def _image(dataset: "Dataset", flags: list[str]) -> Image:
     check_header(dataset)
-    flags: list[str] = []
+    flags += subject_flags(dataset)
     stored = stored_values(dataset, flags)
     padding = padding_of(dataset, stored)
     values = modality_values(dataset, stored)
@@ -124,6 +116,8 @@ def _image(dataset: "Dataset") -> Image:
         flags.append("lossy")
     if text_of(dataset, "BurnedInAnnotation") == "YES":
         flags.append("burned_in")
+    spacing, spacing_from = spacing_of(dataset)
+    flags += _spacing_flags(spacing, spacing_from)
     facts = ImageFacts(
         file_format="dicom",
         width_px=grey.shape[1],
@@ -134,7 +128,16 @@ def _image(dataset: "Dataset") -> Image:
         photometric=photometric,
         inverted=inverted,
         window=window,
-        spacing_mm=spacing_of(dataset),
+        spacing_mm=spacing,
+        spacing_from=spacing_from,
         flags=tuple(flags),
     )
     return Image(np.ascontiguousarray(grey, dtype=np.float32), facts)
+
+
+def _spacing_flags(spacing: tuple[float, float] | None, spacing_from: str) -> list[str]:
+    if spacing is None:
+        return ["no_spacing"]
+    row, column = spacing
+    uneven = ["uneven_spacing"] if abs(row - column) > _SQUARE_WITHIN * row else []
+    return uneven + (["detector_spacing"] if spacing_from == "ImagerPixelSpacing" else [])

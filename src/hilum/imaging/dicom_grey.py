@@ -11,15 +11,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from hilum.errors import ImageRefusedError
-from hilum.imaging.dicom_header import (
-    is_encapsulated,
-    native_bytes,
-    number_of,
-    pydicom_errors,
-    real_of,
-    syntax_of,
-    text_of,
-)
+from hilum.imaging.dicom_header import is_encapsulated, native_bytes, pydicom_errors
+from hilum.imaging.dicom_value import number_of, real_of, syntax_of, text_of
 from hilum.imaging.picture_file import grey_of_colour
 from hilum.imaging.refusal import refuse
 

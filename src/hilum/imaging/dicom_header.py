@@ -1,42 +1,32 @@
 """What a DICOM header says, read with care, and what is refused because of it before any pixel is decoded."""
 
 import logging
-import math
 import struct
 import zlib
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from hilum.errors import MissingExtraError
+from hilum.imaging.codestream import codestream_size
+from hilum.imaging.dicom_subject import LATERAL, names_chest, view_of
+from hilum.imaging.dicom_value import number_of, syntax_of, text_of
 from hilum.imaging.quiet import ignore_warnings_of
 from hilum.imaging.refusal import check_size, refuse
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = [
-    "PIXELS",
-    "check_header",
-    "is_encapsulated",
-    "load_pydicom",
-    "native_bytes",
-    "number_of",
-    "pydicom_errors",
-    "real_of",
-    "spacing_of",
-    "syntax_of",
-    "text_of",
-    "view_of",
-]
+__all__ = ["PIXELS", "check_header", "is_encapsulated", "load_pydicom", "native_bytes", "pydicom_errors"]
 
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _MODALITIES = {"CR", "DX", "DR", "RG", "OT", "SC", ""}
-_CHEST = ("CHEST", "THORAX", "TORAX", "LUNG", "RIB", "HEART", "CLAVICLE", "STERNUM")
 _OTHER_MODALITIES = {"CT", "ES", "GM", "IO", "IVUS", "KO", "MG", "MR", "NM", "OCT", "OP", "OPT", "PR", "PT", "PX"} | {
     *("RF", "RTDOSE", "RTIMAGE", "RTPLAN", "RTSTRUCT", "SEG", "SM", "SR", "US", "XA", "XC", "BMD", "ECG", "DOC")
 }
-_FRONTAL = {"PA", "AP"}
-_LATERAL = {"LL", "RL", "LATERAL", "LAT", "LLO", "RLO", "LAO", "RAO", "LPO", "RPO"}
+# Computed radiography, digital radiography, secondary capture and its multi-frame kinds, PS3.4 B.5.
+_IMAGES = "1.2.840.10008.5.1.4.1.1."
+_RADIOGRAPHS = {f"{_IMAGES}{kind}" for kind in ("1", "1.1", "7", "7.1", "7.2", "7.3", "7.4")}
+_START_OF_FRAME_BYTES = 65536
 _GREY = {"MONOCHROME1", "MONOCHROME2"}
 
 
@@ -66,22 +56,45 @@ def pydicom_errors() -> tuple[type[Exception], ...]:
 
 def check_header(dataset: "Dataset") -> None:
     """Refuse what is no single frontal chest radiograph, and headers that contradict themselves, before decoding."""
-    modality = text_of(dataset, "Modality")
-    if modality not in _MODALITIES:
-        name = modality if modality in _OTHER_MODALITIES else "of another kind"
-        raise refuse("modality", f"The header says modality {name}.")
-    part = text_of(dataset, "BodyPartExamined")
-    if part and not any(name in part for name in _CHEST):
+    _check_pixels_are_there(dataset)
+    _check_kind(dataset)
+    if names_chest(dataset) is False:
         raise refuse("body_part", "The header names another part of the body than the chest.")
-    if view_of(dataset) in _LATERAL:
-        raise refuse("view", f"The header says view {view_of(dataset)}.")
-    if not any(name in dataset for name in PIXELS):
-        raise refuse("no_pixels", "It holds no pixel data.")
+    view = view_of(dataset)
+    if view in LATERAL:
+        raise refuse("view", f"The header says view {view}.")
     frames = text_of(dataset, "NumberOfFrames") or "1"
     if frames not in {"0", "1"}:
         raise refuse("multi_frame", "The header says it holds several frames, or an unreadable number of them.")
     _check_colour(dataset)
+    _check_size(dataset)
+
+
+def _check_pixels_are_there(dataset: "Dataset") -> None:
+    """Tell a file without pixels from one that was cut before them: then what describes pixels is not whole."""
+    if any(name in dataset for name in PIXELS):
+        return
+    classes = {str(dataset.file_meta.get("MediaStorageSOPClassUID", "")), str(dataset.get("SOPClassUID", ""))}
+    promised = len(dataset) == 0 or "Rows" in dataset or not classes.isdisjoint(_RADIOGRAPHS)
+    if promised and "PixelRepresentation" not in dataset:
+        raise refuse("truncated", "The DICOM data end before the pixels that the header promises.")
+    raise refuse("no_pixels", "It holds no pixel data.")
+
+
+def _check_kind(dataset: "Dataset") -> None:
+    modality, sop_class = text_of(dataset, "Modality"), text_of(dataset, "SOPClassUID")
+    if modality not in _MODALITIES:
+        name = modality if modality in _OTHER_MODALITIES else "of another kind"
+        raise refuse("modality", f"The header says modality {name}.")
+    if text_of(dataset, "PresentationIntentType") == "FOR PROCESSING" or sop_class == f"{_IMAGES}1.1.1":
+        raise refuse("intent", "The header says that the image is meant for processing.")
+    if sop_class.startswith(_IMAGES) and sop_class not in _RADIOGRAPHS:
+        raise refuse("modality", "By its SOP class it is another object than a projection radiograph.")
+
+
+def _check_size(dataset: "Dataset") -> None:
     stored, allocated = number_of(dataset, "BitsStored", 16), number_of(dataset, "BitsAllocated", 16)
+    width, height = number_of(dataset, "Columns"), number_of(dataset, "Rows")
     if "PixelData" in dataset and not 0 < stored <= allocated:
         raise refuse("pixel_mismatch", f"The header says {stored} of {allocated} bits are stored.")
     if "PixelData" in dataset and not is_encapsulated(dataset):
@@ -90,7 +103,19 @@ def check_header(dataset: "Dataset") -> None:
             raise refuse(
                 "pixel_mismatch", f"The header promises {expected:,} bytes of pixels, the file has {length:,}."
             )
-    check_size(number_of(dataset, "Columns"), number_of(dataset, "Rows"))
+    check_size(width, height)
+    if "PixelData" in dataset and is_encapsulated(dataset):
+        said = codestream_size(_first_fragment(dataset.PixelData))
+        if said not in {None, (width, height)}:
+            raise refuse(
+                "pixel_mismatch", f"The header says {width} x {height} pixels, the compressed data say otherwise."
+            )
+
+
+def _first_fragment(content: bytes) -> bytes:
+    """Return the start of the first fragment, which follows the item of offsets (PS3.5 A.4)."""
+    begin = 16 + int.from_bytes(content[4:8], "little")
+    return content[begin : begin + _START_OF_FRAME_BYTES]
 
 
 def _check_colour(dataset: "Dataset") -> None:
@@ -117,51 +142,3 @@ def is_encapsulated(dataset: "Dataset") -> bool:
 
     syntax = UID(syntax_of(dataset))
     return syntax.is_transfer_syntax and syntax.is_encapsulated
-
-
-def spacing_of(dataset: "Dataset") -> tuple[float, float] | None:
-    """Return row and column spacing in mm; None where the header does not say, or says 0."""
-    for name in ("PixelSpacing", "ImagerPixelSpacing"):
-        try:
-            row, column = (float(value) for value in dataset.get(name) or ())
-        except (TypeError, ValueError):
-            continue
-        if row > 0 and column > 0 and math.isfinite(row + column):
-            return row, column
-    return None
-
-
-def view_of(dataset: "Dataset") -> str:
-    """Return the view; empty where it is unknown or a text of somebody's own."""
-    view = text_of(dataset, "ViewPosition")
-    return view if view in _FRONTAL | _LATERAL else ""
-
-
-def syntax_of(dataset: "Dataset") -> str:
-    """Return the UID of the transfer syntax."""
-    return str(dataset.file_meta.TransferSyntaxUID)
-
-
-def text_of(dataset: "Dataset", name: str) -> str:
-    """Return a value as text in capitals; empty where it is missing."""
-    value = dataset.get(name, "")
-    return "" if value is None else str(value).strip().upper()
-
-
-def number_of(dataset: "Dataset", name: str, default: int = 0) -> int:
-    """Return a whole number; ``default`` where it is missing or empty."""
-    value = dataset.get(name, default)
-    return default if value in {None, ""} else int(value)
-
-
-def real_of(dataset: "Dataset", name: str, default: float) -> float:
-    """Return a decimal, the first of several; ``default`` where it is missing or unreadable."""
-    value = dataset.get(name)
-    if isinstance(value, (list, tuple)) or (
-        value is not None and hasattr(value, "__iter__") and not isinstance(value, str)
-    ):
-        value = next(iter(value), None)
-    try:
-        return default if value in {None, ""} else float(str(value))
-    except ValueError:
-        return default
