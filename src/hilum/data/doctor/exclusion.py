@@ -1,0 +1,70 @@
+"""``excluded.csv``: what the doctor proposes to leave out; a line deleted is a film kept."""
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+from hilum.data.label_table import read_label_table
+from hilum.data.manifest import Manifest
+from hilum.errors import DataError
+from hilum.records import DoctorReport
+from hilum.runs import write_text
+
+__all__ = ["exclude_films", "proposed_exclusions", "read_exclusions", "write_exclusions"]
+
+_COLUMNS = ("image_id", "code", "reason")
+
+
+def proposed_exclusions(report: DoctorReport) -> dict[str, tuple[str, str]]:
+    """Return code and reason per film that a check proposes to leave out; of several checks the gravest counts."""
+    proposed: dict[str, tuple[str, str]] = {}
+    for check in report.checks:
+        if check.excludes:
+            for film in check.films:
+                other = f" (as {film.other})" if film.other else ""
+                reason = f"{check.title}{other}{f': {film.detail}' if film.detail else ''}"
+                proposed.setdefault(film.image_id, (check.code, reason))
+    return proposed
+
+
+def write_exclusions(path: Path, proposed: Mapping[str, tuple[str, str]]) -> None:
+    """Write a line per film: ``image_id``, ``code``, ``reason``.
+
+    Raises:
+        StorageError: The disk is full or cannot be written.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows((image_id, code, reason) for image_id, (code, reason) in proposed.items())
+    write_text(path, buffer.getvalue())
+
+
+def read_exclusions(path: Path) -> dict[str, str]:
+    """Return the reason per film of a file that :func:`write_exclusions` wrote, or one with a column ``image_id``.
+
+    Returns:
+        Empty if the file has a header alone: nothing is left out.
+
+    Raises:
+        DataError: There is no such file, or it has no column ``image_id``.
+    """
+    if path.is_file() and path.read_text(encoding="utf-8-sig").strip() == ",".join(_COLUMNS):
+        return {}
+    table = read_label_table(path)
+    reasons = table.optional("reason" if "reason" in table.columns else None)
+    return dict(zip(table.column("image_id"), reasons, strict=True))
+
+
+def exclude_films(manifest: Manifest, path: Path) -> Manifest:
+    """Return the manifest without the films of an exclusion file; its notes say how many, and by which file.
+
+    Raises:
+        DataError: A film is not in the manifest (the nearest is named), none is left, or the file cannot be read.
+    """
+    excluded = read_exclusions(path)
+    try:
+        return manifest.without(excluded, reason=f"by {path.name}")
+    except DataError as error:
+        raise DataError(f"{path.name}: {error} Delete its line, or examine the films anew.") from None

@@ -1,0 +1,215 @@
+"""Checks of the films themselves: missing, refused, flagged, lateral, turned, inverted, unlike the others."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from hilum.data.doctor.examination import MOST_NAMED, Examination, found
+from hilum.imaging import FLAGS, REFUSALS
+from hilum.records import DoctorCheck, Severity, SuspectFilm
+
+__all__ = ["flagged_films", "lateral_films", "missing_films", "refused_films", "strange_poses"]
+
+_LATERAL = r"^(?:LL|RL|L|LAT.*|LEFT.*|RIGHT.*|.*LATERAL.*)$"
+
+_REFUSED_TITLES = {
+    "truncated": "films cut short",
+    "undecodable": "corrupt films",
+    "empty": "empty files",
+    "colour": "films in colour",
+    "multi_frame": "files of several films",
+    "format": "files that are no films",
+    "view": "lateral films, by their header",
+    "not_a_chest_radiograph": "blank films",
+    "too_costly": "films that cost too much to decode",
+}
+
+
+@dataclass(frozen=True)
+class _FlagRule:
+    """How grave a flag is in a data set, and what to do."""
+
+    title: str
+    severity: Severity
+    fix: str
+    excludes: bool = False
+
+
+_LOOK = "Look at them: the page shows the first. Export them right, or leave them out."
+
+_FLAG_RULES = {
+    "polarity": _FlagRule("films that look inverted", "warning", _LOOK, excludes=True),
+    "polarity_header": _FlagRule("headers that contradict themselves about polarity", "warning", _LOOK),
+    "turned": _FlagRule("films turned by 90 or 180 degrees", "warning", _LOOK, excludes=True),
+    "mirrored": _FlagRule("films said to be mirrored", "note", _LOOK),
+    "unlike_chest": _FlagRule("films unlike a frontal chest film", "warning", _LOOK),
+    "burned_in": _FlagRule(
+        "text in the pixels, by the header",
+        "warning",
+        "It may name patients: look at them before you pass them on. `hilum data deidentify` cannot wash pixels.",
+    ),
+    "burned_in_text": _FlagRule(
+        "text in the pixels",
+        "warning",
+        "It may name patients, and a network can read it: look at them before you train on them or pass them on.",
+    ),
+    "colour_marks": _FlagRule(
+        "coloured marks",
+        "warning",
+        "Marks are drawn where a finding is: a network learns the mark. Take the originals.",
+    ),
+    "collimated": _FlagRule(
+        "wide borders around the exposed field", "note", "Compare the shortcut audit's borders: they may tell the ward."
+    ),
+    "small": _FlagRule("films too small for most findings", "note", "Take the originals where you have them."),
+    "age": _FlagRule("children and ages that cannot be, by the header", "note", "Report them apart."),
+}
+
+
+def missing_films(examination: Examination) -> Iterator[DoctorCheck]:
+    """Films that the manifest lists and the disk does not hold."""
+    there = examination.on_disk
+    if there is None:
+        return
+    rows = np.flatnonzero(~there)
+    all_gone = not there.any()
+    yield from found(
+        examination,
+        rows,
+        severity="warning",
+        words=(
+            "missing",
+            "missing films",
+            "{n} are not there" + (": not one film was found, labels alone were examined." if all_gone else "."),
+            "Copy them to where the manifest expects them, or import anew with the right folder (--images).",
+        ),
+        excludes=not all_gone,
+    )
+
+
+def refused_films(examination: Examination) -> Iterator[DoctorCheck]:
+    """Films that hilum does not answer for: corrupt, cut short, blank, in colour, of another body part ..."""
+    problems = examination.thumbnails.problems if examination.thumbnails else {}
+    by_code: dict[str, list[int]] = defaultdict(list)
+    for row, (code, _) in sorted(problems.items()):
+        by_code[code].append(row)
+    for code in sorted(by_code, key=lambda name: -len(by_code[name])):
+        if code == "missing":
+            continue
+        yield from found(
+            examination,
+            by_code[code],
+            severity="warning",
+            words=(
+                f"refused_{code}",
+                _REFUSED_TITLES.get(code, f"refused films ({code})"),
+                "{n} are refused: " + _braced(problems[by_code[code][0]][1]),
+                REFUSALS.get(code, "Export them anew."),
+            ),
+            details=lambda row: problems[row][1],
+            excludes=True,
+        )
+
+
+def _braced(text: str) -> str:
+    return text.replace("{", "(").replace("}", ")")
+
+
+def lateral_films(examination: Examination) -> Iterator[DoctorCheck]:
+    """Films that the view column calls lateral."""
+    views = examination.subject.manifest.table["view"].fillna("").astype(str).str.strip().str.upper()
+    yield from found(
+        examination,
+        np.flatnonzero(views.str.match(_LATERAL)),
+        severity="warning",
+        words=(
+            "lateral",
+            "lateral films",
+            "{n} are lateral by the view column; hilum answers for frontal films alone.",
+            "Leave them out.",
+        ),
+        details=lambda row: str(views.iloc[row]),
+        excludes=True,
+    )
+
+
+def flagged_films(examination: Examination) -> Iterator[DoctorCheck]:
+    """Films that were read, with something a reader should know: inverted, turned, text in the pixels ..."""
+    flags = examination.thumbnails.flags if examination.thumbnails else []
+    by_code: dict[str, list[int]] = defaultdict(list)
+    for row, codes in enumerate(flags):
+        for code in codes:
+            by_code[code].append(row)
+    for code, rule in _FLAG_RULES.items():
+        yield from found(
+            examination,
+            by_code.get(code, []),
+            severity=rule.severity,
+            words=(f"flag_{code}", rule.title, "{n}. " + FLAGS.get(code, ""), rule.fix),
+            excludes=rule.excludes,
+        )
+    yield from _harmless(examination, {code: rows for code, rows in by_code.items() if code not in _FLAG_RULES})
+
+
+def _harmless(examination: Examination, by_code: dict[str, list[int]]) -> Iterator[DoctorCheck]:
+    if not by_code:
+        return
+    rows = sorted({row for rows in by_code.values() for row in rows})
+    counts = ", ".join(
+        f"{code} {len(rows):,}" for code, rows in sorted(by_code.items(), key=lambda item: -len(item[1]))
+    )
+    yield from found(
+        examination,
+        rows,
+        severity="note",
+        words=(
+            "flags",
+            "marks that need nothing done",
+            f"{{n}} carry a mark of little weight ({counts}).",
+            "`hilum data doctor FILM` says what each means.",
+        ),
+    )
+
+
+_POSES: dict[str, tuple[str, Severity, str, bool]] = {
+    "inverted": ("films that look inverted", "warning", "dense tissue dark", True),
+    "upside_down": ("films upside down", "warning", "turned by 180 degrees", True),
+    "sideways": ("films on their side", "warning", "turned by 90 degrees", True),
+    "mirrored": (
+        "films that look mirrored",
+        "note",
+        "heart on the other side: a mirrored copy, or situs inversus",
+        False,
+    ),
+    "unlike_the_others": (
+        "films unlike all others",
+        "note",
+        "lateral, another part of the body, or a bad exposure",
+        False,
+    ),
+}
+
+
+def strange_poses(examination: Examination) -> Iterator[DoctorCheck]:
+    """Films whose pixels look inverted, upside down, on their side, mirrored, or unlike all others."""
+    image_ids = examination.subject.image_ids
+    counts = Counter(suspect.kind for suspect in examination.poses)
+    for kind, (title, severity, meaning, excludes) in _POSES.items():
+        suspects = sorted((one for one in examination.poses if one.kind == kind), key=lambda one: -one.confidence)
+        if not suspects:
+            continue
+        yield DoctorCheck(
+            code=f"pose_{kind}",
+            title=title,
+            severity=severity,
+            sentence=f"{counts[kind]:,} of the films that could be opened look so by their pixels: {meaning}.",
+            fix=f"{_LOOK} Some may be right as they are: delete their lines in excluded.csv." if excludes else _LOOK,
+            n_films=counts[kind],
+            films=tuple(
+                SuspectFilm(image_id=image_ids[one.row], detail=f"confidence {one.confidence:.2f}")
+                for one in (suspects if excludes else suspects[:MOST_NAMED])
+            ),
+            excludes=excludes,
+        )

@@ -1,0 +1,135 @@
+"""Checks of patients: in two splits, known to a bundle, of two sexes, of ages that do not fit together."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from hilum.data.doctor.examination import Examination, found
+from hilum.data.manifest import patient_hash
+from hilum.records import DoctorCheck
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["age_jumps", "known_to_bundle", "several_sexes", "strange_splits", "torn_patients"]
+
+_LONGEST_YEARS = 20
+_BACK_YEARS = 1
+
+
+def torn_patients(examination: Examination) -> Iterator[DoctorCheck]:
+    """Patients that stand in two splits: a score on such a test says nothing."""
+    subject = examination.subject
+    table = pd.DataFrame({"patient": subject.patients, "split": subject.splits})
+    n_splits = table.dropna().groupby("patient")["split"].nunique()
+    torn = n_splits.index[n_splits > 1]
+    yield from found(
+        examination,
+        np.flatnonzero(table["patient"].isin(torn)),
+        severity="error",
+        words=(
+            "patient_in_two_splits",
+            "patients in two splits",
+            f"{len(torn):,} of {len(n_splits):,} patients stand in more than one split, with {{n}}.",
+            "Split anew by patient: `hilum data split`. A score on such a test says nothing.",
+        ),
+        details=lambda row: f"{subject.splits[row] or 'no split'}",
+    )
+
+
+def known_to_bundle(examination: Examination) -> Iterator[DoctorCheck]:
+    """Patients of a bundle's training; of films that stand under another patient, hashes can say nothing."""
+    patients = examination.bundle_patients or frozenset()
+    codes, names = pd.factorize(examination.subject.patients)
+    known = np.array([patient_hash(str(name)) in patients for name in names], dtype=bool)
+    inside = known[codes]
+    splits = examination.subject.splits
+    tested = inside & (splits == "test") if (splits == "test").any() else inside
+    yield from found(
+        examination,
+        np.flatnonzero(tested),
+        severity="error",
+        words=(
+            "patient_of_training",
+            "patients the bundle was trained on",
+            f"{int(known.sum()):,} of {len(names):,} patients here were in the bundle's training; {{n}} of them would "
+            "be tested on. The same film under another patient's id cannot be found by these hashes.",
+            "Test on other patients. `hilum evaluate` refuses these, too.",
+        ),
+        excludes=True,
+    )
+
+
+def several_sexes(examination: Examination) -> Iterator[DoctorCheck]:
+    """Patients with more than one sex: two people may share an id."""
+    table = pd.DataFrame({"patient": examination.subject.patients, "sex": examination.subject.manifest.table["sex"]})
+    known = table[table["sex"].fillna("") != ""]
+    n_sexes = known.groupby("patient")["sex"].nunique()
+    several = n_sexes.index[n_sexes > 1]
+    yield from found(
+        examination,
+        np.flatnonzero(table["patient"].isin(several)),
+        severity="warning",
+        words=(
+            "several_sexes",
+            "patients of two sexes",
+            f"{len(several):,} patients have more than one sex, on {{n}}: two people may share an id, or one cell "
+            "is wrong.",
+            "Look them up; a split by patient is only as good as its ids.",
+        ),
+        details=lambda row: str(table["sex"].iloc[row]),
+    )
+
+
+def age_jumps(examination: Examination) -> Iterator[DoctorCheck]:
+    """Patients who grow younger from visit to visit, or whose films span more than 20 years."""
+    ages = examination.subject.ages.astype(float)
+    table = pd.DataFrame({"patient": examination.subject.patients, "visit": _visits(examination), "age": ages})
+    table = table[(table["age"] >= 0) & (table["age"] <= 110)]
+    per_patient = table.groupby("patient")["age"]
+    span = per_patient.max() - per_patient.min()
+    ordered = table.dropna().sort_values(["patient", "visit"], kind="stable")
+    steps = ordered.groupby("patient")["age"].diff()
+    younger = set(ordered.loc[steps < -_BACK_YEARS, "patient"])
+    strange = younger | set(span.index[span > _LONGEST_YEARS])
+    yield from found(
+        examination,
+        np.flatnonzero(np.isin(examination.subject.patients, [*strange])),
+        severity="warning",
+        words=(
+            "age_jump",
+            "ages that do not fit together",
+            f"{len(strange):,} patients, with {{n}}, grow younger from visit to visit or span more than "
+            f"{_LONGEST_YEARS} years: two people may share an id, or one age is wrong.",
+            "Look them up; a split by patient is only as good as its ids.",
+        ),
+        details=lambda row: f"{ages[row]:g} years",
+    )
+
+
+def _visits(examination: Examination) -> "NDArray[np.float64]":
+    """Return the number of the visit that NIH's study ids end in; NaN for other ids."""
+    table = examination.subject.manifest.table
+    number = table["study_id"].astype(str).str.extract(r"^(.+)_(\d{1,4})$")
+    return number[1].where(number[0] == table["patient_id"].astype(str)).to_numpy(dtype=np.float64)
+
+
+def strange_splits(examination: Examination) -> Iterator[DoctorCheck]:
+    """Films in no split beside films that are in one."""
+    splits = examination.subject.splits
+    without = np.array([split is None for split in splits], dtype=bool)
+    if without.all():
+        return
+    yield from found(
+        examination,
+        np.flatnonzero(without),
+        severity="note",
+        words=(
+            "no_split",
+            "films in no split",
+            "{n} stand in no split, though others do: they are neither trained on nor measured.",
+            "`hilum data split` divides all films; --from leaves out those its file does not name.",
+        ),
+    )
