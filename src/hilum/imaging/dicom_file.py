@@ -9,6 +9,8 @@ name of one and the same inversion, so either of them, or both, invert once; IDE
 """
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -29,7 +31,7 @@ from hilum.records import Image, ImageFacts
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["read_dicom"]
+__all__ = ["load_dataset", "read_dicom", "refusing"]
 
 # JPEG baseline and extended, JPEG-LS near-lossless, JPEG 2000 and HTJ2K where they may be lossy.
 _LOSSY = {f"1.2.840.10008.1.2.4.{kind}" for kind in (50, 51, 81, 91, 203)}
@@ -53,12 +55,23 @@ def read_dicom(path: Path) -> Image:
         ImageRefusedError: It holds something else, or cannot be decoded.
         MissingExtraError: pydicom is not installed.
     """
-    pydicom = load_pydicom()
     flags: list[str] = []
+    with refusing():
+        return _image(load_dataset(path, flags), flags)
+
+
+def load_dataset(path: Path, flags: list[str]) -> "Dataset":
+    """Return a file's elements after a look over them, pixels as they are stored; to be called within ``refusing``."""
+    pydicom = load_pydicom()
+    with path.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as data:
+        return _dataset(pydicom, stream, data, flags)
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Turn whatever pydicom raises on broken data into a refusal that quotes nothing of them."""
     try:
-        with path.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as data:
-            dataset = _dataset(pydicom, stream, data, flags)
-        return _image(dataset, flags)
+        yield
     except ImageRefusedError:
         raise
     except (EOFError, struct.error):
