@@ -14,6 +14,53 @@ def _few_threads():
     torch.set_num_threads(1)
 
 
+class WarmDecoders:
+    """Decoders that outlive their FilmReader: one takes a third of a second to start, and many tests read films."""
+
+    def __init__(self):
+        from hilum.imaging import FilmReader, ReadLimits
+
+        self.patch, self.shelf = pytest.MonkeyPatch(), []
+        take, close = FilmReader._take, FilmReader.close
+
+        def take_warm(reader, task):
+            if self.shelf and not reader._idle and reader._limits == ReadLimits():
+                reader._idle.append(self.shelf.pop())
+            return take(reader, task)
+
+        def close_warm(reader):
+            if not reader._busy and not reader._closed and reader._limits == ReadLimits():
+                self.shelf += reader._idle
+                reader._idle = []
+            close(reader)
+
+        self.replaced = {"_take": (take, take_warm), "close": (close, close_warm)}
+
+    def use(self, warm):
+        from hilum.imaging import FilmReader
+
+        for name, pair in self.replaced.items():
+            self.patch.setattr(FilmReader, name, pair[warm])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warm_decoders():
+    decoders = WarmDecoders()
+    decoders.use(warm=True)
+    yield decoders
+    decoders.patch.undo()
+    for decoder in decoders.shelf:
+        decoder.shut()
+
+
+@pytest.fixture
+def cold_decoders(_warm_decoders):
+    """A FilmReader as it is: it starts its decoders, and ends them."""
+    _warm_decoders.use(warm=False)
+    yield
+    _warm_decoders.use(warm=True)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real films used in development; tests that need it skip where it is absent."""

@@ -16,7 +16,7 @@ import pytest
 from hilum.data import PixelStore, prepare_store
 from hilum.data import store as store_module
 from hilum.errors import DataError, InvalidValueError, MissingExtraError, RunError, StorageError, TooManyProblemsError
-from hilum.imaging import read_square
+from hilum.imaging import FilmReader, read_square
 
 SIZE = 16
 
@@ -35,6 +35,17 @@ def set_of(write_films, manifest_of):
         return manifest_of(n, paths=paths)
 
     return make
+
+
+def watch_reading(monkeypatch):
+    """A list that grows by every film that is given to the decoders."""
+    seen, squares = [], FilmReader.squares
+
+    def watched(reader, paths, *rest, **options):
+        return squares(reader, (seen.append(path) or path for path in paths), *rest, **options)
+
+    monkeypatch.setattr(FilmReader, "squares", watched)
+    return seen
 
 
 def contents(folder):
@@ -135,17 +146,11 @@ def test_it_stops_early(set_of, tmp_path, monkeypatch):
 def test_a_finished_store_is_returned_after_a_look_at_a_few_films(set_of, tmp_path, monkeypatch):
     manifest = set_of(40, {5: b""})
     first = prepare_store(manifest, tmp_path / "s", size_px=SIZE, max_problem_share=0.1)
-    looked_at = []
-
-    def read(path, *rest, **options):
-        looked_at.append(path)
-        return read_square(path, *rest, **options)
-
-    monkeypatch.setattr(store_module, "read_square", read)
+    looked_at = watch_reading(monkeypatch)
     again = prepare_store(manifest, tmp_path / "s", size_px=SIZE)
     assert again.digest == first.digest
     paths = manifest.paths()
-    assert (len(looked_at), looked_at[0], looked_at[-1]) == (8, paths[0], paths[-1])
+    assert (looked_at[0], looked_at[7], looked_at[8:]) == (paths[0], paths[-1], [paths[5]])
     for path in paths:  # the raw films may have been put away
         path.unlink()
     assert prepare_store(manifest, tmp_path / "s", size_px=SIZE).digest == first.digest
@@ -276,24 +281,84 @@ def test_killed_amid_the_work_it_goes_on_to_the_same_store(set_of, tmp_path):
 
 
 def test_what_was_done_before_the_kill_is_not_done_again(set_of, tmp_path, monkeypatch):
-    manifest, seen = set_of(12), []
+    manifest, told = set_of(12), []
     monkeypatch.setattr(store_module, "_BLOCK", 4)
+    stop_after(manifest, tmp_path / "s", 8)
+    seen = watch_reading(monkeypatch)
+    prepare_store(manifest, tmp_path / "s", size_px=SIZE, on_progress=lambda done, _: told.append(done))
+    assert seen == manifest.paths()[8:]
+    assert told == [12]
 
-    def read(path, size_px, *, rule):
-        seen.append(path.name)
-        return read_square(path, size_px, rule=rule)
 
-    monkeypatch.setattr(store_module, "read_square", read)
+def stop_after(manifest, folder, n, **options):
+    """Begin a store, and stop when ``n`` films are done."""
 
     def interrupt(done, total):
-        if done == 8:
+        if done == n:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        prepare_store(manifest, tmp_path / "s", size_px=SIZE, on_progress=interrupt)
-    assert len(seen) == 8
-    prepare_store(manifest, tmp_path / "s", size_px=SIZE)
-    assert sorted(seen) == sorted(path.name for path in manifest.paths())
+        prepare_store(manifest, folder, **{"size_px": SIZE, "on_progress": interrupt, **options})
+
+
+@pytest.mark.parametrize("how", ["time", "size", "path"])
+def test_films_that_changed_before_it_went_on_are_decoded_anew(set_of, tmp_path, monkeypatch, write_films, how):
+    manifest = set_of(12)
+    paths = manifest.paths()
+    monkeypatch.setattr(store_module, "_BLOCK", 4)
+    stop_after(manifest, tmp_path / "s", 8)
+    content, times = paths[3].read_bytes(), (paths[2].stat().st_atime_ns, paths[2].stat().st_mtime_ns)
+    paths[0].unlink()  # put away: what is decoded stays
+    if how == "path":
+        paths[2] = paths[3]
+        manifest.table.loc[2, "path"] = str(paths[3])
+    else:
+        paths[2].write_bytes(content + b"\0" * (how == "size"))
+        os.utime(paths[2], ns=(times[0], times[1] + (how == "time")))
+    seen = watch_reading(monkeypatch)
+    store = prepare_store(manifest, tmp_path / "s", size_px=SIZE)
+    assert seen == [paths[2], *paths[8:]]
+    assert (store.read([2]) == store.read([3])).all()
+    assert store.n_images == 12
+    store.verify()
+
+
+def test_mended_films_are_put_into_a_finished_store(set_of, tmp_path, write_films, monkeypatch):
+    manifest = set_of(9, BAD)
+    first = prepare_store(manifest, tmp_path / "s", size_px=SIZE, max_problem_share=0.5)
+    paths = manifest.paths()
+    good = write_films(9, "good")
+    paths[3].write_bytes(good[3].read_bytes())
+    second = prepare_store(manifest, tmp_path / "s", size_px=SIZE, max_problem_share=0.5)
+    assert [problem.code for problem in second.problems] == ["missing", "format", "truncated"]
+    assert second.digest != first.digest
+    for row in BAD:
+        paths[row].write_bytes(good[row].read_bytes())
+    seen = watch_reading(monkeypatch)
+    third = prepare_store(manifest, tmp_path / "s", size_px=SIZE)
+    assert third.problems == ()
+    assert set(seen[-3:]) == {paths[row] for row in (1, 4, 6)}
+    third.verify()
+    assert contents(tmp_path / "s") == contents(prepare_store(manifest, tmp_path / "whole", size_px=SIZE).folder)
+    assert not (tmp_path / "s.partial").exists()
+
+
+def test_killed_while_a_mended_film_is_put_in(set_of, tmp_path, write_films, monkeypatch):
+    manifest = set_of(9, {3: b""})
+    prepare_store(manifest, tmp_path / "s", size_px=SIZE, max_problem_share=0.5)
+    manifest.paths()[3].write_bytes(write_films(9, "good")[3].read_bytes())
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    for owner, step in ((Path, "rename"), (store_module, "_decode_all")):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, step, killed)
+            with pytest.raises(KeyboardInterrupt):
+                prepare_store(manifest, tmp_path / "s", size_px=SIZE)
+    store = prepare_store(manifest, tmp_path / "s", size_px=SIZE)
+    assert contents(tmp_path / "s") == contents(prepare_store(manifest, tmp_path / "whole", size_px=SIZE).folder)
+    assert store.problems == ()
 
 
 @pytest.mark.parametrize("other", ["size", "films", "cut", "no state"])
@@ -310,7 +375,7 @@ def test_an_unfinished_store_of_something_else_is_begun_anew(set_of, tmp_path, m
     if other == "cut":
         os.truncate(tmp_path / "s.partial" / "pixels.u8", 100)
     if other == "no state":
-        (tmp_path / "s.partial" / "state.u8").unlink()
+        (tmp_path / "s.partial" / "state.bin").unlink()
     store = prepare_store(manifest, tmp_path / "s", size_px=SIZE)
     store.verify()
     assert store.digest == prepare_store(manifest, tmp_path / "whole", size_px=SIZE).digest
@@ -398,11 +463,12 @@ def test_a_short_write_is_continued(set_of, tmp_path, monkeypatch):
 
 def test_two_at_once_one_makes_it_and_the_other_is_told(set_of, tmp_path, monkeypatch):
     manifest, go = set_of(4), threading.Event()
-    monkeypatch.setattr(store_module, "read_square", lambda *a, **k: (go.wait(10), read_square(*a, **k))[1])
+    squares = FilmReader.squares
+    monkeypatch.setattr(FilmReader, "squares", lambda *a, **k: (go.wait(10), squares(*a, **k))[1])
     made = []
     worker = threading.Thread(target=lambda: made.append(prepare_store(manifest, tmp_path / "s", size_px=SIZE)))
     worker.start()
-    while not (tmp_path / "s.partial" / "state.u8").exists():
+    while not (tmp_path / "s.partial" / "state.bin").exists():
         time.sleep(0.01)
     with pytest.raises(RunError, match="the pixel store s is in use"):
         prepare_store(manifest, tmp_path / "s", size_px=SIZE)
@@ -428,9 +494,12 @@ def test_another_process_was_faster(set_of, tmp_path, monkeypatch):
     assert not (tmp_path / "s.partial").exists()
 
 
+@pytest.mark.usefixtures("cold_decoders")
 def test_without_pydicom_a_dicom_film_stops_it(set_of, tmp_path, monkeypatch):
     manifest = set_of(2, {1: b"\0" * 128 + b"DICM" + b"\0" * 100})
-    monkeypatch.setitem(sys.modules, "pydicom", None)
+    (tmp_path / "shadow").mkdir()
+    (tmp_path / "shadow" / "pydicom.py").write_text("raise ImportError\n")
+    monkeypatch.syspath_prepend(tmp_path / "shadow")
     with pytest.raises(MissingExtraError, match="hilum"):
         prepare_store(manifest, tmp_path / "s", size_px=SIZE)
 

@@ -22,7 +22,9 @@ def prepare(
     max_problems: Annotated[
         float, typer.Option(min=0, max=1, help="Stop when more than this share of the films cannot be read.")
     ] = 0.01,
-    workers: Annotated[int, typer.Option(min=1, help="Threads that decode.")] = 2,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that decode; without it, one for each processor core.")
+    ] = None,
 ) -> None:
     """Decode all films of a manifest into one memory-mapped file."""
     from hilum.data import prepare_store, read_manifest

@@ -1,8 +1,11 @@
 """The pixel store: every film decoded once, at one size, in one memory-mapped file.
 
 While it is made it lies in ``<folder>.partial``: pixels in a file of full length from the start (a full disk shows at
-once, not in the middle), and one byte per film that says whether its pixels are on disk. A process that is killed
-leaves both; the next one goes on where they end. The finished folder appears by a rename, whole.
+once, not in the middle), one byte per film that says whether its pixels are on disk, and a stamp of the file they came
+from. A process that is killed leaves all three; the next one goes on where they end, with films that have changed
+decoded anew. The finished folder appears by a rename, whole.
+
+Films are decoded in processes that can be thrown away, however few they are: a hostile one must not reach this process.
 """
 
 import csv
@@ -13,10 +16,8 @@ import os
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from jaxtyping import Bool, Int64, UInt8
 
 from hilum.data.manifest import Manifest
 from hilum.errors import DataError, ImageRefusedError, InvalidValueError, StorageError, TooManyProblemsError
-from hilum.imaging import ResizeRule, read_square
+from hilum.imaging import FilmReader, ResizeRule
 from hilum.runs import FileLock, write_text
 
 __all__ = ["PixelStore", "Problem", "prepare_store"]
@@ -33,10 +34,12 @@ OnProgress = Callable[[int, int], None]
 
 _SCHEMA = 1
 _STORE, _PIXELS, _PROBLEMS = "store.json", "pixels.u8", "problems.csv"
-_STATE, _IDENTITY, _LOCK = "state.u8", "identity", "prepare.lock"
+_STATE, _IDENTITY, _LOCK = "state.bin", "identity", "prepare.lock"
 """What only an unfinished store holds."""
 _READY, _PROBLEM = 1, 2
 """What became of a film; 0 until it was tried."""
+_FILM = np.dtype([("state", "u1"), ("stamp", "<u8")])
+"""What ``state.bin`` holds of each film; the stamp is of the file that was tried."""
 _BLOCK = 256
 _SAMPLE_FOR_STATISTICS = 4096
 _SAMPLE_FOR_REUSE = 8
@@ -178,7 +181,7 @@ def prepare_store(
     *,
     size_px: int,
     rule: ResizeRule = "pad",
-    workers: int = 2,
+    workers: int | None = None,
     max_problem_share: float = 0.01,
     on_progress: OnProgress | None = None,
 ) -> PixelStore:
@@ -187,10 +190,12 @@ def prepare_store(
     Args:
         manifest: The films.
         folder: The store to make. One of the same films, size and rule that is there already is returned after a look
-            at a few films: another set may have the same names.
+            at a few films (another set may have the same names), and at those that could not be read: mended ones are
+            put in.
         size_px: Side of the squares.
         rule: ``pad`` keeps the aspect ratio, ``stretch`` fills the square.
-        workers: Threads that decode; memory does not grow with the number of films.
+        workers: Processes that decode, about 100 MB each; None takes one for each processor core that this process
+            may use. Memory does not grow with the number of films.
         max_problem_share: Stop when more than this share of the films cannot be read.
         on_progress: Told of films done and films in all.
 
@@ -199,28 +204,21 @@ def prepare_store(
         DataError: ``folder`` holds something else, or its films have changed since.
         StorageError: The disk is full or cannot be written; a run after making room goes on.
     """
+    workers = len(os.sched_getaffinity(0)) if workers is None else workers
     if size_px < 1 or workers < 1 or not 0 <= max_problem_share <= 1:
         raise InvalidValueError(
             f"size_px and workers must be at least 1 and max_problem_share lie in [0, 1]; "
             f"got {size_px}, {workers}, {max_problem_share}"
         )
     order = _Order(manifest.table["image_id"].tolist(), manifest.paths(), size_px, rule)
-    if folder.exists():
-        return _reuse(folder, order)
-    unfinished = _partial(folder)
     try:
-        unfinished.mkdir(parents=True, exist_ok=True)
-        with FileLock(unfinished / _LOCK, purpose=f"the pixel store {folder.name}"):
-            if folder.exists():  # another process has just made it
-                (unfinished / _LOCK).unlink()
-                unfinished.rmdir()
-                return _reuse(folder, order)
-            _allocate(unfinished, order)
-            problems = _decode_all(unfinished, order, workers, max_problem_share, on_progress)
-            _seal(unfinished, order, problems)
-            unfinished.rename(folder)
-            for name in (_STATE, _IDENTITY, _LOCK):
-                (folder / name).unlink()
+        with FilmReader(workers) as reader:
+            if folder.exists():
+                store = _reuse(folder, order, reader)
+                if not _is_mended(store, order, reader):
+                    return store
+                _reopen(store, order)
+            _make(folder, order, reader, max_problem_share, on_progress)
     except StorageError:
         raise
     except OSError as error:
@@ -253,16 +251,48 @@ class _Order:
         text = json.dumps([_SCHEMA, self.image_ids, self.size_px, self.rule])
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def films(
+        self, reader: FilmReader, rows: Iterable[int], on_read: Callable[[int], None] | None = None
+    ) -> Iterator[UInt8[np.ndarray, "size size"] | ImageRefusedError]:
+        """Yield the squares of ``rows``; ``on_read`` hears of each just before it is read."""
+
+        def paths() -> Iterator[Path]:
+            for row in rows:
+                if on_read:
+                    on_read(row)
+                yield self.paths[row]
+
+        return reader.squares(paths(), self.size_px, rule=self.rule)
+
 
 def _partial(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.partial")
 
 
-def _reuse(folder: Path, order: _Order) -> PixelStore:
+def _make(
+    folder: Path, order: _Order, reader: FilmReader, max_problem_share: float, on_progress: OnProgress | None
+) -> None:
+    unfinished = _partial(folder)
+    unfinished.mkdir(parents=True, exist_ok=True)
+    with FileLock(unfinished / _LOCK, purpose=f"the pixel store {folder.name}"):
+        if folder.exists():  # another process has just made it
+            (unfinished / _LOCK).unlink()
+            unfinished.rmdir()
+            _reuse(folder, order, reader)
+            return
+        _allocate(unfinished, order)
+        problems = _decode_all(unfinished, order, reader, max_problem_share, on_progress)
+        _seal(unfinished, order, problems)
+        unfinished.rename(folder)
+        for name in (_STATE, _IDENTITY, _LOCK):
+            (folder / name).unlink()
+
+
+def _reuse(folder: Path, order: _Order, reader: FilmReader) -> PixelStore:
     if (folder / _STORE).is_file():
         store = PixelStore(folder)
         if (list(store.image_ids), store.size_px, store.rule) == (order.image_ids, order.size_px, order.rule):
-            _check_films(store, order)
+            _check_films(store, order, reader)
             return store
         raise DataError(
             f"{folder} holds a pixel store of other films, another size or another rule ({store!r}): "
@@ -271,23 +301,40 @@ def _reuse(folder: Path, order: _Order) -> PixelStore:
     raise DataError(f"{folder} exists and is no pixel store: choose another folder.")
 
 
-def _check_films(store: PixelStore, order: _Order) -> None:
+def _check_films(store: PixelStore, order: _Order, reader: FilmReader) -> None:
     """Decode a few films anew; raises DataError naming the first that differs. Films that were put away are let be."""
     rows = store.rows_of(order.image_ids)
     rows = rows[rows >= 0]
-    for row in np.unique(rows[np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE_FOR_REUSE)).astype(np.int64)]):
-        with suppress(ImageRefusedError):
-            if (read_square(order.paths[row], order.size_px, rule=order.rule) != store.read([row])[0]).any():
-                raise DataError(
-                    f"{order.image_ids[row]} is another film now than when the pixel store {store.folder} was made: "
-                    "choose another folder, or remove it."
-                )
+    rows = np.unique(rows[np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE_FOR_REUSE)).astype(np.int64)])
+    for row, film in zip(rows, order.films(reader, rows), strict=True):
+        if not isinstance(film, ImageRefusedError) and (film != store.read([row])[0]).any():
+            raise DataError(
+                f"{order.image_ids[row]} is another film now than when the pixel store {store.folder} was made: "
+                "choose another folder, or remove it."
+            )
+
+
+def _is_mended(store: PixelStore, order: _Order, reader: FilmReader) -> bool:
+    """Whether a film that could not be read can be read now."""
+    problems = np.flatnonzero(store.rows_of(order.image_ids) < 0)
+    return any(not isinstance(film, ImageRefusedError) for film in order.films(reader, problems))
+
+
+def _reopen(store: PixelStore, order: _Order) -> None:
+    """Make a finished store an unfinished one that lacks the films which could not be read."""
+    films = np.zeros(len(order.image_ids), _FILM)
+    films["state"] = np.where(store.rows_of(order.image_ids) < 0, _PROBLEM, _READY)
+    films["stamp"] = [_stamp(path) for path in order.paths]
+    with FileLock(store.folder / _LOCK, purpose=f"the pixel store {store.folder.name}"):
+        (store.folder / _STATE).write_bytes(films.tobytes())
+        write_text(store.folder / _IDENTITY, order.identity)
+        store.folder.rename(_partial(store.folder))  # the lock goes with it
 
 
 def _allocate(unfinished: Path, order: _Order) -> None:
     """Take the disk space, unless an attempt at the very same store took it before."""
     marker = unfinished / _IDENTITY
-    lengths = {_PIXELS: order.n_bytes, _STATE: len(order.image_ids)}
+    lengths = {_PIXELS: order.n_bytes, _STATE: len(order.image_ids) * _FILM.itemsize}
     if (
         marker.is_file()
         and marker.read_text() == order.identity
@@ -313,7 +360,7 @@ def _clear(unfinished: Path) -> None:
 
 
 def _decode_all(
-    unfinished: Path, order: _Order, workers: int, max_problem_share: float, on_progress: OnProgress | None
+    unfinished: Path, order: _Order, reader: FilmReader, max_problem_share: float, on_progress: OnProgress | None
 ) -> list[Problem]:
     """Fill in what is missing, block by block: pixels reach the disk before the bytes that vouch for them.
 
@@ -324,26 +371,47 @@ def _decode_all(
     with (
         (unfinished / _PIXELS).open("r+b", buffering=0) as pixels,
         (unfinished / _STATE).open("r+b", buffering=0) as states,
-        ThreadPoolExecutor(workers) as pool,
     ):
-        state = np.frombuffer(states.read(), np.uint8).copy()
-        pending = np.flatnonzero(state != _READY)
-        done = len(state) - len(pending)
+        films = np.frombuffer(states.read(), _FILM).copy()
+        pending = np.flatnonzero((films["state"] != _READY) | _has_changed(films, order))
+        done = len(films) - len(pending)
+
+        def stamp(row: int) -> None:
+            films["stamp"][row] = _stamp(order.paths[row])
+
+        squares = order.films(reader, pending, stamp)
         for block in _blocks(pending):
-            results = list(pool.map(partial(_decode, order, pixels.fileno()), block.tolist()))
+            results = [_keep(next(squares), order, pixels.fileno(), int(row)) for row in block]
             problems += [problem for problem in results if problem]
             os.fdatasync(pixels.fileno())
-            state[block] = [_PROBLEM if problem else _READY for problem in results]
+            films["state"][block] = [_PROBLEM if problem else _READY for problem in results]
             first, last = int(block[0]), int(block[-1])
-            _write_at(states.fileno(), state[first : last + 1].tobytes(), first)
+            _write_at(states.fileno(), films[first : last + 1].tobytes(), first * _FILM.itemsize)
             os.fdatasync(states.fileno())
             done += len(block)
             if on_progress:
-                on_progress(done, len(state))
+                on_progress(done, len(films))
             if len(problems) > allowed:
                 _write_problems(unfinished / _PROBLEMS, problems)
                 raise _too_many(problems, done, max_problem_share, unfinished / _PROBLEMS)
     return problems
+
+
+def _has_changed(films: np.ndarray, order: _Order) -> Bool[np.ndarray, " image"]:
+    """Whether the file a film came from is another one now; one that was put away is let be."""
+    if not films["stamp"].any():
+        return np.zeros(len(films), dtype=bool)
+    now = np.array([_stamp(path) for path in order.paths], dtype=np.uint64)
+    return np.asarray((now != films["stamp"]) & (now != 0))
+
+
+def _stamp(path: Path) -> int:
+    """Return a number that changes when the file does, 0 where there is none."""
+    try:
+        facts = path.stat()
+    except (OSError, ValueError):
+        return 0
+    return zlib.crc32(b"%d" % facts.st_size) << 32 | zlib.crc32(b"%d" % facts.st_mtime_ns) or 1
 
 
 def _blocks(rows: Int64[np.ndarray, " row"]) -> Iterator[Int64[np.ndarray, " row"]]:
@@ -351,11 +419,11 @@ def _blocks(rows: Int64[np.ndarray, " row"]) -> Iterator[Int64[np.ndarray, " row
         yield rows[start : start + _BLOCK]
 
 
-def _decode(order: _Order, descriptor: int, row: int) -> Problem | None:
-    try:
-        film = read_square(order.paths[row], order.size_px, rule=order.rule)
-    except ImageRefusedError as error:
-        return Problem(order.image_ids[row], error.code, error.sentence)
+def _keep(
+    film: UInt8[np.ndarray, "size size"] | ImageRefusedError, order: _Order, descriptor: int, row: int
+) -> Problem | None:
+    if isinstance(film, ImageRefusedError):
+        return Problem(order.image_ids[row], film.code, film.sentence)
     _write_at(descriptor, film.tobytes(), row * order.size_px**2)
     return None
 

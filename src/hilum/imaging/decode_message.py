@@ -56,7 +56,7 @@ def pack(message: Message) -> list[bytes | memoryview]:
     if len(header) > _LARGEST_HEADER or sum(array.nbytes for array in arrays.values()) > _LARGEST_ARRAYS:
         raise ValueError("the message is too large")
     pieces: list[bytes | memoryview] = [len(header).to_bytes(_LENGTH, "big") + header]
-    return pieces + [memoryview(array.reshape(-1).view(np.uint8)) for array in arrays.values() if array.size]
+    return pieces + [_bytes_of(array) for array in arrays.values()]
 
 
 def write_all(descriptor: int, pieces: list[bytes | memoryview]) -> None:
@@ -78,25 +78,32 @@ def receive(descriptor: int, deadline: float | None = None) -> Message | None:
         TooLateError: The deadline has passed.
         MessageError: What came is no message, or was cut.
     """
-    length = _read(descriptor, bytearray(_LENGTH), deadline, may_end=True)
-    if length is None:
+    length = bytearray(_LENGTH)
+    if not _fill(descriptor, memoryview(length), deadline):
         return None
     n_bytes = int.from_bytes(length, "big")
     if n_bytes > _LARGEST_HEADER:
         raise MessageError("a header too long")
-    kind, values, shapes = _header(_read(descriptor, bytearray(n_bytes), deadline) or b"")
+    text = bytearray(n_bytes)
+    _fill(descriptor, memoryview(text), deadline, must=True)
+    kind, values, shapes = _header(bytes(text))
     arrays = {}
     for name, (dtype, shape) in shapes.items():
         arrays[name] = np.empty(shape, dtype)
-        if arrays[name].size:
-            _read(descriptor, arrays[name].reshape(-1).view(np.uint8), deadline)
+        _fill(descriptor, _bytes_of(arrays[name]), deadline, must=True)
     return Message(kind, values, arrays)
 
 
-def _header(text: bytes | bytearray) -> tuple[str, Record, dict[str, tuple[np.dtype, tuple[int, ...]]]]:
+def _bytes_of(array: np.ndarray) -> memoryview:
+    """Return the bytes of a contiguous array, to read or to fill."""
+    flat: Any = array.reshape(-1).view(np.uint8)
+    return memoryview(flat)
+
+
+def _header(text: bytes) -> tuple[str, Record, dict[str, tuple[np.dtype, tuple[int, ...]]]]:
     """Return kind, values, and type and shape of each array; nothing that the other side says is believed unseen."""
     try:
-        header = json.loads(bytes(text))
+        header = json.loads(text)
         kind, values, arrays = header["kind"], header["values"], header["arrays"]
         shapes = {str(name): (_TYPES[dtype], tuple(int(side) for side in shape)) for name, dtype, shape in arrays}
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -116,19 +123,19 @@ def _header(text: bytes | bytearray) -> tuple[str, Record, dict[str, tuple[np.dt
     return kind, values, shapes
 
 
-def _read(descriptor: int, buffer: Any, deadline: float | None, *, may_end: bool = False) -> Any:
-    """Fill ``buffer``; None where the pipe has ended before its first byte and ``may_end``."""
-    rest = memoryview(buffer)
+def _fill(descriptor: int, rest: memoryview, deadline: float | None, *, must: bool = False) -> bool:
+    """Fill ``rest`` from the pipe; False where it has ended before the first byte, unless it ``must`` not."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
+    n_bytes = len(rest)
     while rest:
         left = None if deadline is None else deadline - monotonic()
         if left is not None and (left <= 0 or not poll.poll(left * 1000)):
             raise TooLateError
         n_read = os.readv(descriptor, [rest])
         if n_read == 0:
-            if may_end and len(rest) == len(memoryview(buffer)):
-                return None
-            raise MessageError("cut")
+            if must or len(rest) < n_bytes:
+                raise MessageError("cut")
+            return False
         rest = rest[n_read:]
-    return buffer
+    return True

@@ -45,10 +45,6 @@ class Budget:
     def begin(self) -> None:
         """Start the clock of a film."""
         self._start = _address_space()
-        if self._start > self._base + _KEPT:
-            _trim()
-            self._start = _address_space()
-            self._base = max(self._base, self._start - _KEPT // 2)
         self._allow(self._limits["memory_bytes"], self._limits["cpu_s"])
 
     def grow(self, n_pixels: int) -> None:
@@ -63,6 +59,11 @@ class Budget:
         signal.setitimer(signal.ITIMER_PROF, 0)
         resource.setrlimit(resource.RLIMIT_AS, (self._hard, self._hard))
 
+    def rest(self) -> None:
+        """Give the memory of a large film back."""
+        if _address_space() > self._base + _KEPT:
+            _trim()
+
     def _allow(self, n_bytes: float, cpu_s: float) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (min(self._hard, int(self._start + n_bytes)), self._hard))
         signal.setitimer(signal.ITIMER_PROF, cpu_s)
@@ -72,6 +73,8 @@ def serve(source: int, sink: int, budget: Budget | None = None) -> None:
     """Answer what comes from the pipe ``source`` on the pipe ``sink`` until it ends."""
     while (asked := receive(source)) is not None:
         write_all(sink, _answer(asked.values, sink, budget))
+        if budget:
+            budget.rest()
 
 
 def _answer(asked: Mapping[str, Any], sink: int, budget: Budget | None) -> list[bytes | memoryview]:

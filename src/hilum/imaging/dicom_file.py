@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from hilum.errors import ImageRefusedError
+from hilum.errors import ImageRefusedError, MissingExtraError
 from hilum.imaging.dicom_grey import modality_values, padding_of, stored_values, windowed
 from hilum.imaging.dicom_header import check_header, load_pydicom, pydicom_errors
 from hilum.imaging.dicom_scan import DEFLATED, inflate, read_meta, scan_elements
@@ -72,8 +72,10 @@ def refusing() -> Iterator[None]:
     """Turn whatever pydicom raises on broken data into a refusal that quotes nothing of them."""
     try:
         yield
-    except ImageRefusedError:
+    except (ImageRefusedError, MissingExtraError):
         raise
+    except MemoryError:
+        raise refuse("too_costly", "Decoding it needs more memory than there is.") from None
     except (EOFError, struct.error):
         raise refuse("truncated", "The DICOM data end too early.") from None
     except pydicom_errors():

@@ -50,7 +50,7 @@ def pydicom_errors() -> tuple[type[Exception], ...]:
 
     return (
         *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, ArithmeticError),
-        *(AssertionError, MemoryError, struct.error, zlib.error, BytesLengthException, InvalidDicomError),
+        *(AssertionError, struct.error, zlib.error, BytesLengthException, InvalidDicomError),
     )
 
 
