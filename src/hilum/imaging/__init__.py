@@ -4,6 +4,7 @@ from hilum.imaging.dicom_writer import write_dicom
 from hilum.imaging.film import IMAGE_ENDINGS, read_image, read_square
 from hilum.imaging.film_reader import FilmReader, ReadLimits
 from hilum.imaging.flag import FLAGS
+from hilum.imaging.header_facts import header_facts
 from hilum.imaging.picture_file import encode_png, write_png
 from hilum.imaging.refusal import REFUSALS
 from hilum.imaging.square import ResizeRule, place_in_square, resize_square
@@ -16,6 +17,7 @@ __all__ = [
     "ReadLimits",
     "ResizeRule",
     "encode_png",
+    "header_facts",
     "place_in_square",
     "read_image",
     "read_square",

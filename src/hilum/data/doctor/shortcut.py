@@ -237,9 +237,9 @@ def _geometry(examination: Examination) -> Features | None:
     thumbnails = examination.thumbnails
     if thumbnails is None:
         return None
-    width, height = (thumbnails.sizes[:, place].clip(1).astype(float) for place in (0, 1))
+    height, width = (thumbnails.sizes[:, place].clip(1).astype(float) for place in (0, 1))
     logs = [np.log(width), np.log(height), np.log(width / height)]
-    kinds = _named(pd.Series(list(thumbnails.kinds), dtype=str))
+    kinds = _named(examination.subject.manifest.table["path"].astype(str).str.rpartition(".")[2])
     features = np.column_stack([*logs, *(part**2 for part in logs), kinds])
     return _varied(np.where(thumbnails.readable[:, None], features, 0.0))
 
@@ -289,7 +289,7 @@ PROBES: dict[str, Probe] = {
     ),
     "geometry": Probe(
         "size and format of the file",
-        ("width", "height", "aspect ratio", "bits", "file format"),
+        ("width", "height", "aspect ratio", "ending of the file's name"),
         "A model can learn the device or the data set from the shape of a film: bring all films to one form, and "
         "report figures per source.",
         _geometry,

@@ -1,0 +1,216 @@
+"""``hilum data doctor``: what is wrong with a data set before anything is trained on it, or with a single film."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hilum.cli._terminal import complain, count, follow, progress, say, table, wrote
+from hilum.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from hilum.data.doctor import Subject
+    from hilum.records import DoctorCheck, DoctorReport
+
+__all__ = ["doctor"]
+
+_MANIFEST_ENDING = ".parquet"
+
+
+def doctor(
+    paths: Annotated[
+        list[Path], typer.Argument(help="A manifest, NIH's label file or its folder; or films, to explain each.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The folder for doctor.html, doctor.json, excluded.csv; else beside the manifest."),
+    ] = None,
+    images: Annotated[
+        list[Path] | None, typer.Option(help="A folder of a label file's films; may be given again.")
+    ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="A bundle to be tested on these films: are its training patients among them?")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Another manifest or label file of the same films, to compare labels with.")
+    ] = None,
+    films: Annotated[bool, typer.Option("--films/--no-films", help="Open the films, or look at labels alone.")] = True,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if there is an error or a warning.")] = False,
+    accept: Annotated[
+        list[str] | None, typer.Option(metavar="CODE", help="A check that --strict lets pass; may be given again.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Write the film as hilum sees it (.png); one film alone.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that decode.")] = 2,
+    seed: Annotated[int, typer.Option(help="Another seed, other folds of the shortcut audit.")] = 0,
+) -> None:
+    """Find what would make a number measured on these films wrong; or explain a film."""
+    source = _data_set(paths)
+    if source is None:
+        _explain(paths, picture, workers)
+        return
+    if picture:
+        raise InvalidValueError("--picture is for one film, not for a manifest")
+    report, folder = _examine(source, images or [], out, (bundle, against), (films, workers, seed))
+    _show(report)
+    wrote(folder / "doctor.html", folder / "doctor.json", folder / "excluded.csv")
+    _next(source, report, folder)
+    if strict:
+        _be_strict(report, accept or [])
+
+
+def _data_set(paths: Sequence[Path]) -> Path | None:
+    """Return the manifest or label file that was named; None where films were."""
+    from hilum.data import LABEL_ENDINGS, find_label_file
+
+    sets = [path for path in paths if path.name.endswith((_MANIFEST_ENDING, *LABEL_ENDINGS))]
+    if not sets and len(paths) == 1 and paths[0].is_dir():
+        return find_label_file(paths[0])
+    if not sets:
+        return None
+    if len(paths) > 1:
+        raise InvalidValueError(f"one data set at a time: {sets[0]} was named beside other files")
+    return sets[0]
+
+
+# --- data sets -------------------------------------------------------------------------------------------------------
+
+
+def _examine(
+    source: Path,
+    images: list[Path],
+    out: Path | None,
+    others: tuple[Path | None, Path | None],
+    how: tuple[bool, int, int],
+) -> tuple["DoctorReport", Path]:
+    from hilum.data import examine_manifest, proposed_exclusions, read_subject, write_exclusions
+    from hilum.reporting import write_doctor
+    from hilum.runs import write_text
+
+    bundle, against = others
+    films, workers, seed = how
+    subject = read_subject(source, images=images)
+    folder = out or source.with_name(f"{source.name.split('.')[0]}-doctor")
+    with progress(f"examining {count(len(subject.manifest), 'film')}") as on_progress:
+        report, pictures = examine_manifest(
+            subject,
+            open_films=films,
+            workers=workers,
+            bundle_patients=_patients_of(bundle),
+            against=_other(against),
+            seed=seed,
+            on_progress=on_progress,
+        )
+    write_doctor(folder / "doctor.html", report, pictures)
+    write_text(folder / "doctor.json", report.to_json())
+    write_exclusions(folder / "excluded.csv", proposed_exclusions(report))
+    return report, folder
+
+
+def _patients_of(bundle: Path | None) -> tuple[str, ...] | None:
+    if bundle is None:
+        return None
+    from hilum.models import load_bundle
+
+    return load_bundle(bundle).spec.training_patients
+
+
+def _other(against: Path | None) -> "Subject | None":
+    from hilum.data import read_subject
+
+    return None if against is None else read_subject(against)
+
+
+def _show(report: "DoctorReport") -> None:
+    opened = f", {count(report.n_opened, 'film')} opened" if report.n_opened else ""
+    say(f"{count(report.n_images, 'film')} of {count(report.n_patients, 'patient')}{opened}")
+    if report.checks:
+        rows = [(check.code, f"{check.n_films:,}", check.severity, check.fix) for check in report.checks]
+        table(("check", "films", "severity", "what to do"), rows, words=("severity", "what to do"))
+    for probe in report.shortcuts:
+        if probe.findings:
+            value = f"{probe.auroc.value:.3f} ({probe.auroc.low:.3f}–{probe.auroc.high:.3f})"
+            say(f"shortcut audit: {probe.title} alone reaches {value} mean AUROC over {len(probe.findings)} findings")
+    n_problems = report.count("error") + report.count("warning")
+    noted = count(report.count("note"), "note")
+    say(f"{count(report.count('error'), 'error')}, {count(report.count('warning'), 'warning')}, {noted}")
+    if not n_problems:
+        say("nothing that would make a number wrong was found")
+
+
+def _next(source: Path, report: "DoctorReport", folder: Path) -> None:
+    from hilum.data import proposed_exclusions
+
+    n_excluded = len(proposed_exclusions(report))
+    if not n_excluded:
+        return
+    say(f"{count(n_excluded, 'film')} proposed to be left out; delete a line of excluded.csv to keep its film")
+    if source.name.endswith(_MANIFEST_ENDING):
+        follow(f"hilum data split {source} --exclude {folder / 'excluded.csv'}")
+
+
+def _be_strict(report: "DoctorReport", accept: Sequence[str]) -> None:
+    fatal = [check for check in report.checks if check.severity != "note"]
+    strange = sorted(set(accept) - {check.code for check in fatal})
+    if strange:
+        known = ", ".join(check.code for check in fatal) or "none"
+        complain(f"--accept {strange[0]}: no such error or warning was found (found: {known})")
+    fatal = [check for check in fatal if check.code not in accept]
+    for check in fatal:
+        complain(_sentence(check))
+    if fatal:
+        raise typer.Exit(1)
+
+
+def _sentence(check: "DoctorCheck") -> str:
+    return f"{check.severity} {check.code}: {check.sentence} {check.fix}"
+
+
+# --- films -----------------------------------------------------------------------------------------------------------
+
+
+def _explain(paths: Sequence[Path], picture: Path | None, workers: int) -> None:
+    from hilum.cli._film_words import accepted_lines, refused_lines
+    from hilum.errors import ImageRefusedError
+    from hilum.imaging import FilmReader
+    from hilum.inference import collect_files
+
+    files = collect_files(paths)
+    if picture and len(files) > 1:
+        raise InvalidValueError(f"--picture is for one film; {len(files):,} were named")
+    if picture and picture.suffix != ".png":
+        raise InvalidValueError(f"--picture {picture}: expected a file that ends in .png")
+    n_refused = 0
+    with FilmReader(workers=workers) as reader:
+        for file in files:
+            try:
+                image = reader.read(file)
+            except ImageRefusedError as error:
+                n_refused += 1
+                _print(file, refused_lines(error, reader, file))
+                continue
+            _print(file, accepted_lines(image.facts))
+            if picture:
+                _write_picture(picture, image.pixels)
+    if len(files) > 1:
+        say(f"{count(len(files) - n_refused, 'film')} accepted, {count(n_refused, 'film')} refused")
+    if n_refused:
+        raise typer.Exit(1)
+
+
+def _print(file: Path, lines: Sequence[tuple[str, str]]) -> None:
+    say(str(file), style="bold")
+    width = max(len(name) for name, _ in lines)
+    for name, text in lines:
+        say(f"  {name:<{width}}  {text}")
+
+
+def _write_picture(path: Path, pixels: "object") -> None:
+    import numpy as np
+
+    from hilum.imaging import write_png
+
+    write_png(path, np.rint(np.asarray(pixels) * 255).astype(np.uint8))
+    wrote(path)
