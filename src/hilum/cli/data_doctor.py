@@ -44,7 +44,6 @@ def doctor(
         Path | None, typer.Option(help="Write the film as hilum sees it (.png); one film alone.")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that decode.")] = 2,
-    seed: Annotated[int, typer.Option(help="Another seed, other folds of the shortcut audit.")] = 0,
 ) -> None:
     """Find what would make a number measured on these films wrong; or explain a film."""
     source = _data_set(paths)
@@ -53,7 +52,7 @@ def doctor(
         return
     if picture:
         raise InvalidValueError("--picture is for one film, not for a manifest")
-    report, folder = _examine(source, images or [], out, (bundle, against), (films, workers, seed))
+    report, folder = _examine(source, images or [], out, (bundle, against), (films, workers))
     _show(report)
     wrote(folder / "doctor.html", folder / "doctor.json", folder / "excluded.csv")
     _next(source, report, folder)
@@ -83,14 +82,14 @@ def _examine(
     images: list[Path],
     out: Path | None,
     others: tuple[Path | None, Path | None],
-    how: tuple[bool, int, int],
+    how: tuple[bool, int],
 ) -> tuple["DoctorReport", Path]:
     from hilum.data import examine_manifest, proposed_exclusions, read_subject, write_exclusions
     from hilum.reporting import write_doctor
     from hilum.runs import write_text
 
     bundle, against = others
-    films, workers, seed = how
+    films, workers = how
     subject = read_subject(source, images=images)
     folder = out or source.with_name(f"{source.name.split('.')[0]}-doctor")
     with progress(f"examining {count(len(subject.manifest), 'film')}") as on_progress:
@@ -100,7 +99,7 @@ def _examine(
             workers=workers,
             bundle_patients=_patients_of(bundle),
             against=_other(against),
-            seed=seed,
+            cache=folder / "films.npz",
             on_progress=on_progress,
         )
     write_doctor(folder / "doctor.html", report, pictures)

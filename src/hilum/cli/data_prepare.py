@@ -22,14 +22,21 @@ def prepare(
     max_problems: Annotated[
         float, typer.Option(min=0, max=1, help="Stop when more than this share of the films cannot be read.")
     ] = 0.01,
+    exclude: Annotated[
+        Path | None, typer.Option(help="An excluded.csv of `hilum data doctor`: its films are not prepared.")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes that decode; without it, one for each processor core.")
     ] = None,
 ) -> None:
     """Decode all films of a manifest into one memory-mapped file."""
-    from hilum.data import prepare_store, read_manifest
+    from hilum.data import exclude_films, prepare_store, read_manifest
 
     films = read_manifest(manifest)
+    if exclude:
+        n_listed = len(films)
+        films = exclude_films(films, exclude)
+        say(f"{count(n_listed - len(films), 'film')} left out by {exclude}")
     with progress(f"preparing {count(len(films), 'film')} at {size} px") as on_progress:
         store = prepare_store(
             films,

@@ -28,16 +28,20 @@ def split(
     from_: Annotated[
         Path | None, typer.Option("--from", help="A .split.json written earlier: the same split again.")
     ] = None,
+    exclude: Annotated[
+        Path | None, typer.Option(help="An excluded.csv of `hilum data doctor`: its films are in no split.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 0,
 ) -> None:
     """Divide a manifest by patient, and write down how."""
-    from hilum.data import read_manifest, save_split
+    from hilum.data import exclude_films, read_manifest, save_split
 
     if bool(official_train_val) != bool(official_test):
         raise InvalidValueError("the official split needs both lists: --official-train-val and --official-test")
     if sum(map(bool, (official_train_val, folds, from_))) > 1:
         raise InvalidValueError("choose one way to split: the official lists, --folds or --from")
-    whole = read_manifest(manifest)
+    everything = read_manifest(manifest)
+    whole = exclude_films(everything, exclude) if exclude else everything
     if official_train_val and official_test:
         parts = _official(whole, official_train_val, official_test, seed)
     elif folds:
@@ -46,6 +50,8 @@ def split(
         parts = _from_file(whole, from_)
     else:
         parts = _by_patient(whole, _shares(fractions), seed)
+    if exclude:
+        parts = _put_back(everything, parts, exclude)
     parts.manifest.save(manifest)
     description = manifest.with_suffix(".split.json")
     save_split(parts.manifest, description, method=parts.method)
@@ -59,6 +65,14 @@ class _Parts(NamedTuple):
 
     manifest: "Manifest"
     method: str
+
+
+def _put_back(everything: "Manifest", parts: _Parts, exclude: Path) -> _Parts:
+    """Return the whole manifest, the films that were left out in no split: another split may take them in again."""
+    split_of = dict(zip(parts.manifest.table["image_id"], parts.manifest.table["split"], strict=True))
+    splits = [split_of.get(image_id) for image_id in everything.table["image_id"]]
+    notes = parts.manifest.notes[len(everything.notes) :]
+    return _Parts(everything.with_splits(splits, notes=notes), f"{parts.method}; without the films of {exclude.name}")
 
 
 def _official(whole: "Manifest", train_validation: Path, test: Path, seed: int) -> _Parts:

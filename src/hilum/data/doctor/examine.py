@@ -75,7 +75,7 @@ def examine_manifest(
     workers: int = 2,
     bundle_patients: Iterable[str] | None = None,
     against: Subject | None = None,
-    seed: int = 0,
+    cache: Path | None = None,
     on_progress: OnStage | None = None,
 ) -> tuple[DoctorReport, dict[str, UInt8[np.ndarray, "height width"]]]:
     """Look for everything that would make a number measured on these films wrong.
@@ -86,7 +86,7 @@ def examine_manifest(
         workers: Processes that decode.
         bundle_patients: ``training_patients`` of a bundle that is to be tested on these films.
         against: Another manifest of the same films, to compare labels with.
-        seed: Of folds and bootstrap of the shortcut audit.
+        cache: A file that remembers opened films, so that those that did not change are opened once.
         on_progress: Told how far each stage is.
 
     Returns:
@@ -100,9 +100,9 @@ def examine_manifest(
         other=against,
     )
     if open_films:
-        examination = _open(examination, workers, tell)
+        examination = _open(examination, workers, cache, tell)
     made = {name: tuple(entry.find(examination)) for name, entry in CHECKS.items() if examination.has(entry.needs)}
-    shortcuts = tuple(audit_shortcuts(examination, seed=seed, on_progress=_stage(tell, "probing for shortcuts")))
+    shortcuts = tuple(audit_shortcuts(examination, on_progress=_stage(tell, "probing for shortcuts")))
     found = [check for checks in (*made.values(), shortcut_checks(shortcuts)) for check in checks]
     found.sort(key=lambda check: _GRAVITY[check.severity])
     report = DoctorReport(
@@ -121,7 +121,7 @@ def examine_manifest(
     return report, _pictures(report, examination, workers, tell)
 
 
-def _open(examination: Examination, workers: int, tell: OnStage) -> Examination:
+def _open(examination: Examination, workers: int, cache: Path | None, tell: OnStage) -> Examination:
     """Open every film once, and look at all of them side by side."""
     from hilum.data.doctor.duplicates import find_duplicates
     from hilum.data.doctor.pose import judge_poses
@@ -131,7 +131,7 @@ def _open(examination: Examination, workers: int, tell: OnStage) -> Examination:
     on_disk: Bool[np.ndarray, " image"] = np.array([path.is_file() for path in manifest.paths()], dtype=bool)
     if not on_disk.any():
         return replace(examination, on_disk=on_disk)
-    thumbnails = collect_thumbnails(manifest, workers=workers, on_progress=_stage(tell, "opening films"))
+    thumbnails = collect_thumbnails(manifest, workers=workers, cache=cache, on_progress=_stage(tell, "opening films"))
     return replace(
         examination,
         on_disk=on_disk,
