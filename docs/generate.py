@@ -21,8 +21,9 @@ from typer.main import get_command
 import hilum.errors
 from hilum.cli import app
 from hilum.config import Section, describe
+from hilum.data import BLANKS
 from hilum.explain import EXPLAINERS
-from hilum.findings import FINDINGS, NIH_FINDINGS
+from hilum.findings import FINDINGS, LABEL_SETS, NIH_FINDINGS, UNCERTAIN_POLICIES, Label
 from hilum.imaging import FLAGS, REFUSALS
 from hilum.losses import LOSSES, LossSection, make_loss
 from hilum.models import BACKBONES, HEADS, ModelSection, build_model
@@ -67,6 +68,7 @@ def pages() -> dict[str, str]:
         "cli.md": cli_page(),
         "recipe.md": recipe_page(),
         "tables.md": tables_page(),
+        "labels.md": labels_page(),
         "errors.md": errors_page(),
         "records.md": records_page(),
         **{f"schema/{name}.json": schema(kind) for name, (kind, _) in FORMS.items()},
@@ -98,6 +100,7 @@ def index_page() -> str:
         "Everything here is written from the code by `make docs`.",
         "- [cli.md](cli.md): every verb and its options\n"
         "- [recipe.md](recipe.md): every key of a recipe, and the recipes that ship with hilum\n"
+        "- [labels.md](labels.md): the labels of public data sets, and the findings that they are\n"
         "- [tables.md](tables.md): findings, backbones, heads, losses, explainers, trackers, refusals, flags\n"
         "- [errors.md](errors.md): what hilum raises on purpose\n"
         "- [records.md](records.md): the files that leave hilum, field by field; JSON schemas in `schema/`",
@@ -213,7 +216,8 @@ def tables_page() -> str:
         "Tables",
         "A name from a recipe or a command line is looked up here; an unknown one is an error that names the nearest.",
         "## Findings",
-        "The first fourteen are those of ChestX-ray14, which recipes have by default.",
+        "The first fourteen are those of ChestX-ray14, which recipes have by default. Which label of which data set is "
+        "what stands in [labels.md](labels.md).",
         _table("finding|meaning|SNOMED CT|RadLex", _finding_rows()),
         "## Backbones",
         "`model.backbone` of a recipe. Parameters without a head, one channel. The licence is that of the start "
@@ -259,6 +263,36 @@ def _backbone_rows() -> Iterator[tuple[str, ...]]:
 
 def _entries(kind: str, table: Mapping[str, object]) -> str:
     return _table(f"{kind}|what it is", [(f"`{name}`", _noun(_summary(value))) for name, value in table.items()])
+
+
+# --- labels ---------------------------------------------------------------------------------------------------------
+
+
+def labels_page() -> str:
+    """Return the labels of public data sets and the findings that they are."""
+    policies = [(f"`{name}`", meaning) for name, meaning in UNCERTAIN_POLICIES.items()]
+    blanks = [(f"`{name}`", meaning) for name, meaning in BLANKS.items()]
+    parts = [
+        "Which label of a data set is which [finding](tables.md#findings), and why some are none. A finding that a set "
+        "has no label for is unknown on its films.",
+        "## Uncertain labels",
+        "`--uncertain` of [hilum data import](../how-to/data-import.md).",
+        _table("policy|an uncertain label is", policies),
+        "## Labels that a report does not mention",
+        "`--blank` of [hilum data import](../how-to/data-import.md).",
+        _table("policy|a blank is", blanks),
+    ]
+    for name, label_set in LABEL_SETS.items():
+        about = [f"{label_set.citation}. What is not labelled counts as {label_set.silence}."]
+        about += [f"Its films are those of {label_set.films}."] if label_set.films else []
+        rows = [(f"`{label}`", _findings_of(rule), rule.note) for label, rule in label_set.labels.items()]
+        title = f"{label_set.title} (`hilum data import {name}`)"
+        parts += [f"## {title}", " ".join(about), _table("label|finding|note", rows)]
+    return _page("Labels of data sets", *parts)
+
+
+def _findings_of(label: Label) -> str:
+    return ", ".join(f"`{name}`" for name in label.findings) or "-"
 
 
 # --- errors --------------------------------------------------------------------------------------------------------

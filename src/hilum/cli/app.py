@@ -11,7 +11,9 @@ import typer
 from hilum import __version__
 from hilum.cli._terminal import complain, say
 from hilum.cli.data_describe import describe
-from hilum.cli.data_import import import_csv, import_nih
+from hilum.cli.data_doctor import doctor
+from hilum.cli.data_import import IMPORTS
+from hilum.cli.data_merge import merge
 from hilum.cli.data_phantom import phantom
 from hilum.cli.data_prepare import prepare
 from hilum.cli.data_split import split
@@ -41,13 +43,15 @@ def _group(sentence: str) -> typer.Typer:
 
 
 app = _group("Chest films into answers one can trust. Not a medical device.")
-_data = _group("Labels and films: import, split, prepare, describe, phantoms.")
+_data = _group("Labels and films: import, merge, split, prepare, describe, phantoms.")
 _import = _group("Labels and films of a data set into one manifest.")
 _runs = _group("What was trained so far.")
 
-_import.command("nih")(import_nih)
-_import.command("csv")(import_csv)
+for _name, _verb in IMPORTS.items():
+    _import.command(_name)(_verb)
 _data.add_typer(_import, name="import")
+_data.command("merge")(merge)
+_data.command("doctor")(doctor)
 _data.command("split")(split)
 _data.command("prepare")(prepare)
 _data.command("describe")(describe)

@@ -8,7 +8,7 @@ from pathlib import Path
 from hilum.errors import DataError
 from hilum.imaging import IMAGE_ENDINGS
 
-__all__ = ["FilmFolder", "FoundFilms"]
+__all__ = ["FilmFolder", "FoundFilms", "find_below"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,31 @@ class FilmFolder:
             )
         n_ambiguous = sum(Path(path).name in self._ambiguous for path in paths) if self._ambiguous else 0
         return FoundFilms(paths, n_missing, n_other, n_ambiguous)
+
+
+def find_below(roots: Sequence[Path], names: Sequence[str]) -> FoundFilms:
+    """Return where films lie whose list gives their paths below one of some folders.
+
+    Raises:
+        DataError: A folder is not there, or not one of the films.
+    """
+    for root in roots:
+        if not root.is_dir():
+            raise DataError(f"there is no folder {root}: name the folder that holds the films (--images)")
+    order = [root.absolute() for root in roots]
+    paths, n_missing = [], 0
+    for name in names:
+        here = next((root for root in order if (root / name).is_file()), None)
+        n_missing += here is None
+        paths.append(str((here or order[0]) / name))
+        if here and here is not order[0]:
+            order = [here, *(root for root in order if root != here)]
+    if paths and n_missing == len(paths):
+        raise DataError(
+            f"not one of the {len(paths):,} films of the list lies below {roots[0]} (the first would be {names[0]}): "
+            "name the folder that such paths start from (--images)"
+        )
+    return FoundFilms(paths, n_missing, 0)
 
 
 def _pictures(root: Path) -> Iterable[Path]:

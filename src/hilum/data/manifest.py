@@ -22,6 +22,7 @@ from hilum.metrics import no_finding_target
 from hilum.runs import atomic_path
 
 __all__ = [
+    "SOFT",
     "SPLITS",
     "Manifest",
     "ManifestContent",
@@ -37,7 +38,9 @@ Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 _COLUMNS = ("image_id", "path", "patient_id", "study_id", "view", "sex", "age_years", "source", "split")
-_SOFT = "soft_"
+SOFT = "soft_"
+"""What stands before a finding in the name of its column of soft targets."""
+
 _METADATA = b"hilum"
 _SCHEMA = 2
 _OLDEST_SCHEMA = 1
@@ -119,7 +122,7 @@ class Manifest:
     def digest(self) -> str:
         """sha256 of image ids, patients and targets; the order of rows, paths and splits do not count."""
         table = self.table.sort_values("image_id")
-        soft = [_SOFT + name for name in self.soft_findings]
+        soft = [SOFT + name for name in self.soft_findings]
         content = table[["image_id", "patient_id", *self.findings, *soft]].to_csv(index=False, float_format="%g")
         return hashlib.sha256(content.encode()).hexdigest()
 
@@ -131,7 +134,7 @@ class Manifest:
     @property
     def soft_findings(self) -> tuple[str, ...]:
         """The findings that have soft targets for uncertain labels."""
-        return tuple(name for name in self.findings if _SOFT + name in self.table.columns)
+        return tuple(name for name in self.findings if SOFT + name in self.table.columns)
 
     def targets(
         self, rows: Sequence[int] | Int64[np.ndarray, " row"] | None = None
@@ -145,15 +148,15 @@ class Manifest:
     ) -> Float32[np.ndarray, "image finding"]:
         """Return the targets of ``rows`` for any findings: NaN where there are no labels.
 
-        ``No Finding`` is derived (1 - any of the fourteen) where all fourteen findings have labels. With ``soft``, which
-        is for training alone, an uncertain label that has a soft target is that, not NaN.
+        ``No Finding`` is derived (1 - any of the fourteen) where all fourteen findings have labels. With ``soft``,
+        which is for training alone, an uncertain label that has a soft target is that, not NaN.
         """
         targets = np.full((len(rows), len(findings)), np.nan, dtype=np.float32)
         for column, name in enumerate(findings):
             if name in self.findings:
                 targets[:, column] = self.table[name].to_numpy(dtype=np.float32)[rows]
                 if soft and name in self.soft_findings:
-                    uncertain = self.table[_SOFT + name].to_numpy(dtype=np.float32)[rows]
+                    uncertain = self.table[SOFT + name].to_numpy(dtype=np.float32)[rows]
                     targets[:, column] = np.where(np.isnan(uncertain), targets[:, column], uncertain)
             elif name == NO_FINDING and self.derives_no_finding:
                 fourteen = self.table[list(NIH_FINDINGS)].to_numpy(dtype=np.float32)[rows]
@@ -188,12 +191,12 @@ class Manifest:
         strange = [
             name
             for name in self.table.columns
-            if str(name).startswith(_SOFT) and name.removeprefix(_SOFT) not in self.findings
+            if str(name).startswith(SOFT) and name.removeprefix(SOFT) not in self.findings
         ]
         if strange:
             raise DataError(f"{self.source}: the column {strange[0]} belongs to no finding of the manifest")
         for name in self.soft_findings:
-            soft = self.table[_SOFT + name].to_numpy(dtype=np.float32)
+            soft = self.table[SOFT + name].to_numpy(dtype=np.float32)
             known = ~np.isnan(self.table[name].to_numpy(dtype=np.float32))
             wrong = ~np.isnan(soft) & (~((soft > 0) & (soft < 1)) | known)
             if wrong.any():
@@ -237,7 +240,7 @@ class Manifest:
             "phantom": self.phantom,
             "notes": self.notes,
         }
-        soft = [_SOFT + name for name in self.soft_findings]
+        soft = [SOFT + name for name in self.soft_findings]
         arrow = pa.Table.from_pandas(table[[*_COLUMNS, *self.findings, *soft]], preserve_index=False)
         arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), _METADATA: json.dumps(meta).encode()})
         with atomic_path(path) as temporary:

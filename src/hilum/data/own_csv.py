@@ -11,7 +11,7 @@ from hilum.data.manifest import Manifest
 from hilum.errors import DataError
 from hilum.findings import FINDINGS, NIH_FINDINGS, get_finding
 
-__all__ = ["read_csv"]
+__all__ = ["read_csv", "targets_of_table"]
 
 _CELLS = {"1": 1.0, "1.0": 1.0, "true": 1.0, "yes": 1.0, "0": 0.0, "0.0": 0.0, "false": 0.0, "no": 0.0, "": np.nan}
 
@@ -33,9 +33,9 @@ def read_csv(
         images: The folder that the cells of ``path_column`` start from.
         path_column: Names the film's file; the cell becomes the image id.
         patient_column: Tells patients apart.
-        label_column: Cells such as ``Effusion|Mass`` or ``No Finding``; all 14 findings are then known.
+        label_column: Cells such as ``Effusion|Mass`` or ``No Finding``; the 14 findings of ChestX-ray14 are then known.
         finding_columns: Finding to column of 1, 0 or nothing (unknown). By default every column named as a finding.
-        optional_columns: ``view``, ``sex``, ``age_years`` or ``study_id`` to the column that holds it.
+        optional_columns: ``view``, ``sex``, ``age_years``, ``study_id`` or ``source`` to the column that holds it.
 
     Returns:
         A manifest without splits; missing films keep their rows and are counted in ``notes``.
@@ -49,7 +49,7 @@ def read_csv(
     optional = dict(optional_columns or {})
     image_ids = cells.column(path_column)
     patients = cells.column(patient_column)
-    targets = _targets(cells, label_column, finding_columns)
+    targets = targets_of_table(cells, label_column, finding_columns)
     paths = [str((images / name).absolute()) for name in image_ids]
     n_missing = sum(not Path(path).is_file() for path in paths)
     if n_missing == len(paths):
@@ -63,6 +63,7 @@ def read_csv(
             "view": cells.optional(optional.get("view")),
             "sex": cells.optional(optional.get("sex")),
             "age_years": np.array([parse_age(age) for age in cells.optional(optional.get("age_years"))], np.float32),
+            "source": cells.optional(optional.get("source")),
             "split": pd.Series([None] * len(image_ids), dtype=object),
             **{name: np.array(column, dtype=np.float32) for name, column in targets.items()},
         }
@@ -73,9 +74,10 @@ def read_csv(
     return Manifest(table, tuple(targets), source=csv.name, notes=notes)
 
 
-def _targets(
+def targets_of_table(
     cells: LabelTable, label_column: str | None, finding_columns: Mapping[str, str] | None
 ) -> dict[str, list[float]]:
+    """Return a column of targets per finding, from a column of labels or columns of 1, 0 and nothing."""
     if label_column:
         return targets_from_labels(cells, cells.column(label_column), NIH_FINDINGS)
     columns = dict(finding_columns or {name: name for name in FINDINGS if name in cells.columns})

@@ -1,24 +1,28 @@
 """Truth for films that someone else answered for: NIH's label file or a manifest."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float64
 
-from hilum.data import Manifest, read_manifest
-from hilum.data.label_table import read_label_table, targets_from_labels
-from hilum.data.nih import PHANTOM_MARKER
+from hilum.data import (
+    NIH_FILM,
+    PHANTOM_MARKER,
+    Manifest,
+    read_label_table,
+    read_manifest,
+    targets_from_labels,
+)
 from hilum.errors import DataError
 from hilum.evaluation.prediction_file import IMAGE_COLUMNS
-from hilum.findings import NIH_FINDINGS
+from hilum.findings import LABEL_SETS, NIH_FINDINGS
 from hilum.runs import file_digest
 
 __all__ = ["Truth", "is_nih", "read_truth"]
 
 _NIH_FILES = ("data_entry_2017", "sample_labels")
-_NIH_FILM = re.compile(r"\d{8}_\d{3}\.")
+_NIH_TITLE = LABEL_SETS["nih"].title
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +69,10 @@ def read_truth(path: Path) -> Truth:
 
 
 def is_nih(manifest: Manifest) -> bool:
-    """Say whether a manifest's labels are ChestX-ray14's, by the name of the file they were read from."""
-    return manifest.source.casefold().startswith(_NIH_FILES) and not manifest.phantom
+    """Say whether labels of a manifest are ChestX-ray14's: by its films' source, else by the name of the file."""
+    sources = set(manifest.table["source"]) - {""}
+    named = manifest.source.casefold().startswith(_NIH_FILES)
+    return (_NIH_TITLE in sources if sources else named) and not manifest.phantom
 
 
 def _from_manifest(path: Path) -> Truth:
@@ -102,5 +108,5 @@ def _from_csv(path: Path) -> Truth:
         digest=file_digest(path),
         split_digest="",
         phantom=phantom,
-        nih=not phantom and all(map(_NIH_FILM.match, image_ids)),
+        nih=not phantom and all(map(NIH_FILM.match, image_ids)),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
-from hilum.data.label_table import LabelTable, read_label_table
+from hilum.data import LabelTable, read_label_table
 from hilum.errors import DataError
 from hilum.findings import FINDINGS
 from hilum.runs import file_digest
