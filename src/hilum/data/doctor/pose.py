@@ -1,0 +1,161 @@
+"""Films inverted, upside down, on their side, mirrored, or unlike all others: the set teaches itself.
+
+Most films of a set are stored right. Copies of them, inverted and turned, show a small classifier what wrong films
+would look like; every film is judged by a classifier that has seen no film of its patient. Sets of fewer than 100 films
+are judged by one that has seen phantoms; so is a set that phantoms call wrong as a whole.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, Protocol
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64, UInt8
+from scipy.ndimage import gaussian_filter
+from sklearn.linear_model import LogisticRegression
+
+from hilum.data.doctor.thumbnails import Thumbnails
+
+__all__ = ["PoseKind", "PoseSuspect", "judge_poses"]
+
+PoseKind = Literal["inverted", "upside_down", "sideways", "mirrored", "unlike_the_others"]
+
+Films = UInt8[np.ndarray, "film 64 64"]
+Features = Float32[np.ndarray, "film feature"]
+Rows = Int64[np.ndarray, " film"]
+
+_LATERAL = ("LL", "RL", "LATERAL", "LLO", "RLO")
+_TURNS: tuple[tuple[bool, int], ...] = tuple((inverted, turns) for inverted in (False, True) for turns in range(4))
+"""What can be wrong: inverted or not, quarter turns; the first is a film as stored."""
+_FEWEST_FILMS = 100
+_N_PHANTOMS = 150
+_N_TAUGHT = 1500
+_FOLDS = 3
+_SURE = 0.95
+_COMPONENTS = 40
+_UNLIKE = 8.0
+
+
+@dataclass(frozen=True)
+class PoseSuspect:
+    """A film that looks wrong.
+
+    Attributes:
+        row: Of the manifest.
+        kind: What is wrong with it.
+        confidence: Between 0 and 1; of ``unlike_the_others`` how far out it is.
+    """
+
+    row: int
+    kind: PoseKind
+    confidence: float
+
+
+def judge_poses(thumbnails: Thumbnails) -> list[PoseSuspect]:
+    """Return the films that look inverted, turned, mirrored or unlike the others, by rows; empty if all look right.
+
+    Films that cannot be read, and lateral ones by their view, are left out. ``unlike_the_others`` needs a set of at
+    least 100 films.
+    """
+    frontal = np.array([view.upper() not in _LATERAL for view in thumbnails.views], dtype=bool)
+    rows = np.flatnonzero(thumbnails.readable & frontal)
+    if not len(rows):
+        return []
+    films = thumbnails.films(rows)
+    features = np.concatenate([_features(part) for part in np.array_split(films, -(-len(films) // 1024))])
+    chances = _chances(films, features, thumbnails.groups[rows])
+    turned = chances.argmax(axis=1)
+    sure = (turned > 0) & (1 - chances[:, 0] >= _SURE)
+    suspects = [
+        PoseSuspect(int(rows[place]), _kind(*_TURNS[turned[place]]), float(1 - chances[place, 0]))
+        for place in np.flatnonzero(sure)
+    ]
+    if len(rows) >= _FEWEST_FILMS:
+        far = _strangeness(features, ~sure)
+        suspects += [
+            PoseSuspect(int(rows[place]), "unlike_the_others", float(1 - _UNLIKE / (2 * far[place])))
+            for place in np.flatnonzero((far > _UNLIKE) & ~sure)
+        ]
+    return sorted(suspects, key=lambda suspect: suspect.row)
+
+
+def _kind(inverted: bool, turns: int) -> PoseKind:  # noqa: FBT001 - a pair of the table above
+    if inverted:
+        return "inverted"
+    return "upside_down" if turns == 2 else "sideways"
+
+
+class _Judge(Protocol):
+    def __call__(self, features: Features) -> Float64[np.ndarray, "film turn"]: ...
+
+
+def _chances(films: Films, features: Features, groups: Rows) -> Float64[np.ndarray, "film turn"]:
+    """Return for each film how probable each turn is, by a classifier that does not know it."""
+    by_phantoms = _judge_of_phantoms()(features)
+    commonest = np.bincount(by_phantoms.argmax(axis=1), minlength=len(_TURNS)).argmax()
+    if len(films) < _FEWEST_FILMS or commonest != 0:
+        return by_phantoms
+    generator = np.random.default_rng(0)
+    _, groups = np.unique(groups, return_inverse=True)
+    fold = (generator.permutation(groups.max() + 1) % _FOLDS)[groups]
+    chances = by_phantoms.copy()
+    for part in range(_FOLDS):
+        others = np.flatnonzero(fold != part)
+        if (fold == part).any() and len(others) >= _FEWEST_FILMS // 2:
+            taught = generator.choice(others, min(_N_TAUGHT, len(others)), replace=False)
+            chances[fold == part] = _teach(films[taught])(features[fold == part])
+    return chances
+
+
+@lru_cache(maxsize=1)
+def _judge_of_phantoms() -> _Judge:
+    from hilum.phantoms import render_film
+
+    return _teach(np.stack([render_film(0, index, size_px=64).pixels for index in range(_N_PHANTOMS)]))
+
+
+def _teach(films: Films) -> _Judge:
+    """Return a classifier of turns, taught by right films, their mirror images, and both turned and inverted."""
+    both = np.concatenate([films, films[:, :, ::-1]])
+    features = np.concatenate([_features(_turn(both, inverted, turns)) for inverted, turns in _TURNS])
+    labels = np.repeat(np.arange(len(_TURNS)), len(both))
+    mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-3
+    model = LogisticRegression(C=0.01, max_iter=300).fit((features - mean) / spread, labels)
+    return lambda features: np.asarray(model.predict_proba((features - mean) / spread), dtype=np.float64)
+
+
+def _turn(films: Films, inverted: bool, turns: int) -> Films:  # noqa: FBT001 - a pair of the table above
+    turned = np.rot90(films, turns, axes=(1, 2))
+    return 255 - turned if inverted else turned
+
+
+def _features(films: Films) -> Features:
+    """Return 16 x 16 of grey and 16 x 16 of structure, each film by its own mean and spread."""
+    small = films.reshape(len(films), 32, 2, 32, 2).mean((2, 4), dtype=np.float32)
+    detail = small - _blur(small)
+    structure = detail / (np.sqrt(_blur(detail * detail)) + 4)
+    grey = _halved(small)
+    grey = (grey - grey.mean(axis=1, keepdims=True)) / (grey.std(axis=1, keepdims=True) + 4)
+    return np.hstack([grey, _halved(structure)])
+
+
+def _blur(films: Float32[np.ndarray, "film side side"]) -> Float32[np.ndarray, "film side side"]:
+    return gaussian_filter(films, (0, 4, 4), mode="nearest", truncate=2.5)
+
+
+def _halved(films: Float32[np.ndarray, "film 32 32"]) -> Float32[np.ndarray, "film 256"]:
+    cells: Float32[np.ndarray, "film 16 16"] = films.reshape(len(films), 16, 2, 16, 2).mean((2, 4))
+    return cells.reshape(len(films), 256)
+
+
+def _strangeness(features: Features, right: Int64[np.ndarray, " film"]) -> Float64[np.ndarray, " film"]:
+    """Return how far each film lies outside what the right ones span, in robust standard deviations."""
+    known = features[right]
+    known = known[:: max(1, len(known) // 20_000)]
+    mean = known.mean(axis=0)
+    _, vectors = np.linalg.eigh(np.cov(known - mean, rowvar=False))
+    main = vectors[:, -min(_COMPONENTS, len(known) // 4) :]
+    away = features - mean
+    error = np.log(((away - away @ main @ main.T) ** 2).sum(axis=1) + 1e-9).astype(np.float64)
+    middle = np.median(error[right])
+    return np.asarray((error - middle) / (1.4826 * np.median(np.abs(error[right] - middle)) + 1e-9))
