@@ -10,6 +10,7 @@ HilumError
 ├── ImageRefusedError   one file that is not answered; carries a stable code and an advice
 ├── BundleError         a bundle that is not the one that was trained
 ├── RunError            a run folder that is locked, incomplete or not one
+├── DownloadError       a data set that could not be fetched: credentials, network, checksum, or an archive refused
 ├── StorageError        the disk is full or cannot be written (also an OSError)
 └── MissingExtraError   an optional package is absent; carries the line to install it (also an ImportError)
 """
@@ -21,6 +22,7 @@ __all__ = [
     "BundleError",
     "ConfigError",
     "DataError",
+    "DownloadError",
     "HilumError",
     "ImageRefusedError",
     "InvalidValueError",
@@ -94,6 +96,10 @@ class BundleError(HilumError):
 
 class RunError(HilumError):
     """A run folder is locked by another process, incomplete or not a run folder."""
+
+
+class DownloadError(HilumError):
+    """A data set could not be fetched: no credentials, no network, a wrong checksum, or an archive that is refused."""
 
 
 class StorageError(HilumError, OSError):

@@ -12,6 +12,7 @@ from hilum import __version__
 from hilum.cli._terminal import complain, say
 from hilum.cli.data_describe import describe
 from hilum.cli.data_doctor import doctor
+from hilum.cli.data_get import get
 from hilum.cli.data_import import IMPORTS
 from hilum.cli.data_merge import merge
 from hilum.cli.data_phantom import phantom
@@ -49,6 +50,7 @@ _runs = _group("What was trained so far.")
 
 for _name, _verb in IMPORTS.items():
     _import.command(_name)(_verb)
+_data.command("get")(get)
 _data.add_typer(_import, name="import")
 _data.command("merge")(merge)
 _data.command("doctor")(doctor)

@@ -13,6 +13,7 @@ from hilum.data.doctor import (
     read_subject,
     write_exclusions,
 )
+from hilum.data.download import DATASETS, Fetched, KnownSet, Patience, SetCheck, check_dataset, get_dataset, known_set
 from hilum.data.label_table import LabelTable, read_label_table, targets_from_labels
 from hilum.data.manifest import SPLITS, Manifest, Split, check_split, patient_hash, read_manifest
 from hilum.data.merge import merge_manifests
@@ -39,6 +40,7 @@ from hilum.data.store import PixelStore, Problem, prepare_store
 
 __all__ = [
     "BLANKS",
+    "DATASETS",
     "LABEL_ENDINGS",
     "NIH_FILM",
     "PHANTOM_MARKER",
@@ -47,19 +49,26 @@ __all__ = [
     "Augmentation",
     "AugmentationSection",
     "Batch",
+    "Fetched",
+    "KnownSet",
     "LabelTable",
     "Manifest",
+    "Patience",
     "PhantomSet",
     "PixelStore",
     "Problem",
     "Reader",
+    "SetCheck",
     "Split",
     "batches",
+    "check_dataset",
     "check_split",
     "describe_manifest",
     "examine_manifest",
     "exclude_films",
     "find_label_file",
+    "get_dataset",
+    "known_set",
     "merge_manifests",
     "patient_hash",
     "prepare_store",
