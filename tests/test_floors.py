@@ -114,7 +114,7 @@ def test_resources_hold_no_code():
         ("data", "import hilum", "facade"),
         ("data", "from .manifest import Manifest", "relative import"),
         ("data", "from hilum.utils import helper", "no floor"),
-        ("data", "import requests", "requests"),
+        ("data", "import httpx", "httpx"),
         ("data", "if True:\n    from timm.models import x", "timm"),
         ("reporting", "import torch", "torch"),
         ("findings", "import numpy as np", "numpy"),
