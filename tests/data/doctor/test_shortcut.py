@@ -1,3 +1,5 @@
+import gzip
+
 import numpy as np
 import pytest
 
@@ -27,7 +29,7 @@ def tied(manifest_of):
 def test_a_view_that_goes_with_a_finding_is_found(tied):
     probe = audit(tied)["view"]
     is_ap = (tied.table["view"] == "AP").to_numpy(dtype=float)
-    assert probe.findings["Mass"] == pytest.approx(auroc(is_ap, tied.targets()[:, 0]), abs=0.02)
+    assert probe.findings["Mass"] == pytest.approx(auroc(is_ap, tied.targets()[:, 0]), abs=1e-9)
     assert 0.4 < probe.findings["Nodule"] < 0.55
     assert probe.auroc.low < probe.auroc.value < probe.auroc.high
     assert probe.auroc.value == pytest.approx(np.mean(list(probe.findings.values())))
@@ -132,9 +134,15 @@ def test_many_films_are_thinned_by_patient(tied, marked, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.shared
 def test_view_alone_tells_something_on_nih(shared_data):
-    """The official test films: a probe frozen on the others is said to reach 0.588; here it is cross-validated."""
+    """A public probe is said to reach 0.588 on the official test films, each finding's better direction taken there."""
     subject = read_subject(shared_data / "nih-metadata" / "Data_Entry_2017_v2020.csv.gz")
     probes = {probe.code: probe for probe in audit_shortcuts(Examination(subject))}
-    assert probes["view"].auroc.value == pytest.approx(0.566, abs=0.005)
+    assert probes["view"].auroc.value == pytest.approx(0.575, abs=0.005)
     assert len(probes["view"].findings) == 14
     assert probes["metadata"].auroc.value > probes["view"].auroc.value
+    table = subject.manifest.table
+    official = gzip.open(shared_data / "nih-metadata" / "test_list.txt.gz", "rt", encoding="utf-8").read().split()
+    rows = np.flatnonzero(table["image_id"].isin(official))
+    is_ap = (table["view"].iloc[rows] == "AP").to_numpy(dtype=float)
+    values = np.array([auroc(is_ap, labels) for labels in subject.manifest.targets(rows).T])
+    assert np.maximum(values, 1 - values).mean() == pytest.approx(0.588, abs=0.001)

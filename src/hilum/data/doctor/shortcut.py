@@ -168,22 +168,22 @@ def _out_of_fold(
 ) -> Float[np.ndarray, "image finding"]:
     """Return each film's score by the probe that was fitted on the other patients.
 
-    The intercept is left out: it moves against the share of positives held out, and pooled folds would read as below
-    chance.
+    Only the direction that a fold learnt counts, not its intercept and length: those move against the share of
+    positives held out, and films that are alike would be ranked by their fold.
     """
     fold_of = np.random.default_rng(seed).permutation(int(patients.max()) + 1) % _N_FOLDS
     fold = fold_of[patients]
+    spread = features.std(axis=0)
+    scaled = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     scores = np.zeros(targets.shape)
     for number in range(_N_FOLDS):
         held_out = fold == number
-        mean = features[~held_out].mean(axis=0)
-        spread = features[~held_out].std(axis=0)
-        scaled = (features - mean) / np.where(spread > 0, spread, 1.0)
         for place, labels in enumerate(targets.T):
             known = ~held_out & ~np.isnan(labels)
             if len(np.unique(labels[known])) == 2:
-                scores[held_out, place] = scaled[held_out] @ _weights(scaled[known], labels[known])
-    return scores
+                weights = _weights(scaled[known], labels[known])
+                scores[held_out, place] = scaled[held_out] @ (weights / max(float(np.linalg.norm(weights)), 1e-12))
+    return np.round(scores, 9)
 
 
 def _weights(features: Features, labels: Float32[np.ndarray, " image"]) -> Float[np.ndarray, " feature"]:
