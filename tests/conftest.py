@@ -23,10 +23,10 @@ class WarmDecoders:
         self.patch, self.shelf = pytest.MonkeyPatch(), []
         take, close = FilmReader._take, FilmReader.close
 
-        def take_warm(reader, task):
+        def take_warm(reader):
             if self.shelf and not reader._idle and reader._limits == ReadLimits():
                 reader._idle.append(self.shelf.pop())
-            return take(reader, task)
+            return take(reader)
 
         def close_warm(reader):
             if not reader._busy and not reader._closed and reader._limits == ReadLimits():

@@ -2,19 +2,21 @@
 
 It hears tasks on its standard input, one film each, and answers on its standard output. What it may use is limited by
 the kernel, not by good manners: memory (RLIMIT_AS), processor time (ITIMER_PROF: the kernel ends the process, whatever
-a decoder is doing), no file may grow (RLIMIT_FSIZE), few may be open, no core is dumped. It ends when its input ends,
-so nothing is left when hilum is killed.
+a decoder is doing) and wall time (ITIMER_REAL), no file may grow (RLIMIT_FSIZE), few may be open, no core is dumped. It
+ends when its input ends, so nothing is left when hilum is killed.
 """
 
 import ctypes
 import importlib
 import os
 import resource
+import select
 import signal
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -28,8 +30,11 @@ from hilum.runs import keep_freed_memory
 __all__ = ["Budget", "main", "serve"]
 
 _SPARE = 64 * 2**20
-_KEPT = 192 * 2**20
+_KEPT_SHARE = 0.75
 _FILES = 64
+_CLOCKS = (signal.ITIMER_PROF, signal.ITIMER_REAL)
+_GRACE_S = 1.0
+"""Wall time after which a decoder ends itself, when hilum, which should have ended it, is gone."""
 
 
 class Budget:
@@ -39,6 +44,7 @@ class Budget:
         self._limits = limits
         largest = limits["memory_bytes"] + limits["bytes_per_pixel"] * LARGEST_PIXELS
         self._base = _address_space()
+        self._kept = int(limits["memory_bytes"] * _KEPT_SHARE)
         self._hard = _lower(resource.RLIMIT_AS, int(self._base + largest) + _SPARE)
         self._start = self._base
 
@@ -56,17 +62,21 @@ class Budget:
 
     def end(self) -> None:
         """Stop the clock."""
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        for clock in _CLOCKS:
+            signal.setitimer(clock, 0)
         resource.setrlimit(resource.RLIMIT_AS, (self._hard, self._hard))
 
     def rest(self) -> None:
         """Give the memory of a large film back."""
-        if _address_space() > self._base + _KEPT:
+        if _address_space() > self._base + self._kept:
             _trim()
 
     def _allow(self, n_bytes: float, cpu_s: float) -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (min(self._hard, int(self._start + n_bytes)), self._hard))
-        signal.setitimer(signal.ITIMER_PROF, cpu_s)
+        # What the film before left behind is free to use, so it counts in; unless there is more than can be given back.
+        base = max(self._base, self._start - self._kept)
+        resource.setrlimit(resource.RLIMIT_AS, (min(self._hard, int(base + n_bytes)), self._hard))
+        for clock, seconds in zip(_CLOCKS, (cpu_s, cpu_s * self._limits["patience"] + _GRACE_S), strict=True):
+            signal.setitimer(clock, seconds)
 
 
 def serve(source: int, sink: int, budget: Budget | None = None) -> None:
@@ -149,6 +159,14 @@ def _trim() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
+def _end_with(source: int) -> None:
+    """End this process as soon as nobody holds the other end of its input, even amid a film."""
+    poll = select.poll()
+    poll.register(source, 0)  # hears of the end alone
+    poll.poll()
+    os._exit(0)
+
+
 def _confine() -> None:
     with suppress(OSError):  # where memory runs out, decoders go first
         Path("/proc/self/oom_score_adj").write_text("500")
@@ -163,6 +181,7 @@ def main() -> None:
     source, sink, nowhere = os.dup(0), os.dup(1), os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
     os.dup2(nowhere, 1)
+    Thread(target=_end_with, args=(source,), daemon=True).start()
     with suppress(BrokenPipeError):
         first = receive(source)
         if first is not None:

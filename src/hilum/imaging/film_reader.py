@@ -38,6 +38,8 @@ _START_S = 120.0
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "SYSTEMROOT", "COVERAGE_PROCESS_START")
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _LONGEST_SENTENCE = 400
+_CLOSED = "this FilmReader is closed: make another one"
+_ENDLESS = "Decoding it does not come to an end."
 
 
 @dataclass(frozen=True)
@@ -181,29 +183,28 @@ class FilmReader:
     def _ask(self, task: str, path: Path, options: Mapping[str, Any]) -> Record:
         with self._free:
             while True:
-                decoder = self._take(task)
+                decoder = self._take()
                 n_before = decoder.n_films
                 try:
                     return decoder.ask(task, path, options)
-                except _CrashError as error:
+                except (_CrashError, HilumError) as error:
+                    if self._closed:
+                        raise InvalidValueError(_CLOSED) from None
+                    if not isinstance(error, _CrashError):
+                        raise
                     # The film before may have broken the decoder: each gets a fresh one before it is refused.
-                    if n_before == 0 or self._closed:
+                    if n_before == 0:
                         raise error.refusal from None
                 finally:
                     self._give(decoder)
 
-    def _take(self, task: str) -> "_Decoder":
+    def _take(self) -> "_Decoder":
         with self._lock:
             if self._closed:
-                raise InvalidValueError("this FilmReader is closed: make another one")
-            decoder = self._idle.pop() if self._idle else None
-            if decoder:
-                self._busy.add(decoder)
-                return decoder
-        decoder = _Decoder(self._limits, task)
-        with self._lock:
+                raise InvalidValueError(_CLOSED)
+            decoder = self._idle.pop() if self._idle else _Decoder(self._limits)
             self._busy.add(decoder)
-        return decoder
+            return decoder
 
     def _give(self, decoder: "_Decoder") -> None:
         with self._lock:
@@ -226,8 +227,9 @@ class _CrashError(Exception):
 class _Decoder:
     """One process that decodes."""
 
-    def __init__(self, limits: ReadLimits, task: str) -> None:
+    def __init__(self, limits: ReadLimits) -> None:
         self._limits = limits
+        self._is_ready = False
         self.n_films = 0
         self.is_alive = True
         self._end_lock = Lock()
@@ -240,20 +242,6 @@ class _Decoder:
             bufsize=0,
             process_group=0,  # Ctrl-C is for hilum, which ends its decoders itself
         )
-        try:
-            self._send(Message("start", {"tasks": [task], "limits": dataclasses.asdict(limits)}))
-            ready = receive(self._output, monotonic() + _START_S)
-        except (OSError, MessageError, TooLateError):
-            ready = None
-        except BaseException:
-            self.shut()
-            raise
-        if ready is None or ready.kind != "ready":
-            self.shut()
-            raise HilumError(
-                f"a decoder did not start (exit status {self._process.returncode}): "
-                f"`{Path(sys.executable).name} -m hilum.imaging.decode_worker < /dev/null` should end quietly."
-            )
 
     @property
     def _output(self) -> int:
@@ -268,6 +256,8 @@ class _Decoder:
             MissingExtraError: An optional package is absent.
             _CrashError: The decoder ended.
         """
+        if not self._is_ready:
+            self._start(task)
         asked = {"task": task, "path": str(path), "options": options}
         deadline = monotonic() + self._limits.cpu_s * self._limits.patience
         try:
@@ -278,7 +268,7 @@ class _Decoder:
                 answer = self._last_of(answer, deadline)
         except TooLateError:
             self.end()
-            raise refuse("too_costly", "Decoding it does not come to an end.") from None
+            raise refuse("too_costly", _ENDLESS) from None
         except (MessageError, OSError):
             answer = None
         if answer is None:
@@ -286,6 +276,21 @@ class _Decoder:
             raise self._ended()
         self.n_films += 1
         return self._record(answer)
+
+    def _start(self, task: str) -> None:
+        """Wait until it is ready; its modules are loaded before the limits of films apply."""
+        try:
+            self._send(Message("start", {"tasks": [task], "limits": dataclasses.asdict(self._limits)}))
+            ready = receive(self._output, monotonic() + _START_S)
+        except (OSError, MessageError, TooLateError):
+            ready = None
+        if ready is None or ready.kind != "ready":
+            self.end()
+            raise HilumError(
+                f"a decoder did not start (exit status {self._process.returncode}): "
+                f"`{Path(sys.executable).name} -m hilum.imaging.decode_worker < /dev/null` should end quietly."
+            )
+        self._is_ready = True
 
     def _last_of(self, answer: Message | None, deadline: float) -> Message | None:
         while answer is not None and answer.kind == "pixels":
@@ -314,6 +319,8 @@ class _Decoder:
 
     def _ended(self) -> ImageRefusedError | _CrashError:
         code = self._process.returncode
+        if code == -signal.SIGALRM:
+            return refuse("too_costly", _ENDLESS)
         if code in {-signal.SIGPROF, -signal.SIGXCPU}:
             return refuse("too_costly", "Decoding it needs more processor time than a film of its size may take.")
         name = signal.Signals(-code).name if code < 0 else f"exit status {code}"
