@@ -21,7 +21,7 @@ from typer.main import get_command
 import hilum.errors
 from hilum.cli import app
 from hilum.config import Section, describe
-from hilum.data import BLANKS
+from hilum.data import BLANKS, DATASETS
 from hilum.explain import EXPLAINERS
 from hilum.findings import FINDINGS, LABEL_SETS, NIH_FINDINGS, UNCERTAIN_POLICIES, Label
 from hilum.imaging import FLAGS, REFUSALS
@@ -101,7 +101,8 @@ def index_page() -> str:
         "- [cli.md](cli.md): every verb and its options\n"
         "- [recipe.md](recipe.md): every key of a recipe, and the recipes that ship with hilum\n"
         "- [labels.md](labels.md): the labels of public data sets, and the findings that they are\n"
-        "- [tables.md](tables.md): findings, backbones, heads, losses, explainers, trackers, refusals, flags\n"
+        "- [tables.md](tables.md): findings, data sets, backbones, heads, losses, explainers, trackers, refusals, "
+        "flags\n"
         "- [errors.md](errors.md): what hilum raises on purpose\n"
         "- [records.md](records.md): the files that leave hilum, field by field; JSON schemas in `schema/`",
     )
@@ -219,6 +220,9 @@ def tables_page() -> str:
         "The first fourteen are those of ChestX-ray14, which recipes have by default. Which label of which data set is "
         "what stands in [labels.md](labels.md).",
         _table("finding|meaning|SNOMED CT|RadLex", _finding_rows()),
+        "## Data sets",
+        "Names for `hilum data get`, at Kaggle. Both may be used freely if the source is acknowledged and cited.",
+        _table("data set|what it is|at Kaggle|films|GB", _dataset_rows()),
         "## Backbones",
         "`model.backbone` of a recipe. Parameters without a head, one channel. The licence is that of the start "
         "weights and passes on to what is trained from them.",
@@ -247,6 +251,11 @@ def tables_page() -> str:
 def _finding_rows() -> Iterator[tuple[str, ...]]:
     for name, finding in FINDINGS.items():
         yield f"`{name}`", finding.meaning, finding.snomed_ct or "-", finding.radlex or "-"
+
+
+def _dataset_rows() -> Iterator[tuple[str, ...]]:
+    for name, known in DATASETS.items():
+        yield f"`{name}`", known.title, f"`{known.handle}`", f"{known.n_films:,}", f"{known.archive_bytes / 1e9:.1f}"
 
 
 def _backbone_rows() -> Iterator[tuple[str, ...]]:

@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 import hilum
 import hilum.errors
 from hilum.config import describe
+from hilum.data import DATASETS
 from hilum.explain import EXPLAINERS
 from hilum.findings import FINDINGS
 from hilum.imaging import FLAGS, REFUSALS
@@ -99,7 +100,9 @@ def test_every_recipe_key_has_a_meaning(pages):
 
 
 @pytest.mark.parametrize(
-    "table", [FINDINGS, BACKBONES, HEADS, LOSSES, EXPLAINERS, TRACKERS, REFUSALS, FLAGS], ids=lambda table: next(iter(table))
+    "table",
+    [FINDINGS, DATASETS, BACKBONES, HEADS, LOSSES, EXPLAINERS, TRACKERS, REFUSALS, FLAGS],
+    ids=lambda table: next(iter(table)),
 )
 def test_every_table_entry_stands_in_the_reference(pages, table):
     for name in table:
