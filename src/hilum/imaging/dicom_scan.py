@@ -26,7 +26,9 @@ _UNDEFINED = 0xFFFFFFFF
 _LONG_VRS = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _SYNTAX = 0x00020010
-_PIXELS, _FLOAT_PIXELS, _DOUBLE_PIXELS = 0x7FE00010, 0x7FE00008, 0x7FE00009
+_PIXELS = 0x7FE00010
+_ALL_PIXELS = {_PIXELS, 0x7FE00008, 0x7FE00009}  # whole numbers, floats, doubles
+_CHUNK = 1 << 20
 
 Buffer = bytes | mmap
 
@@ -51,15 +53,12 @@ class Elements:
     Attributes:
         end: Up to where the bytes are well-formed elements.
         tags: Of the top level, in the file's order.
+        has_pixels: Whether there is an element for pixels.
     """
 
     end: int = 0
     tags: list[int] = field(default_factory=list)
-
-    @property
-    def has_pixels(self) -> bool:
-        """Whether there is an element for pixels."""
-        return not {_PIXELS, _FLOAT_PIXELS, _DOUBLE_PIXELS}.isdisjoint(self.tags)
+    has_pixels: bool = False
 
 
 def read_meta(data: Buffer, start: int) -> tuple[str, int]:
@@ -98,16 +97,28 @@ def inflate(data: bytes) -> bytes:
         ImageRefusedError: It grows beyond that (``too_large``), ends early or is damaged.
     """
     limit = min(LARGEST_BYTES, max(_ANY_RATIO_BYTES, _LARGEST_RATIO * len(data)))
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        inflated = inflater.decompress(data, limit)
+        if _inflated_bytes(data, limit) > limit:
+            raise refuse("too_large", f"The deflated data unpack to more than {limit // 1_000_000} MB.")
+        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        inflated = inflater.decompress(data)
     except zlib.error:
         raise refuse("undecodable", "Its deflated data are damaged.") from None
-    if inflater.eof:
-        return inflated
-    if len(inflated) >= limit:
-        raise refuse("too_large", f"The deflated data unpack to more than {limit // 1_000_000} MB.")
-    raise refuse("truncated", "The deflated data end too early.")
+    if not inflater.eof:
+        raise refuse("truncated", "The deflated data end too early.")
+    return inflated
+
+
+def _inflated_bytes(data: bytes, limit: int) -> int:
+    """Count what the data unpack to, in pieces that are thrown away, until it is more than ``limit``."""
+    inflater, n_bytes = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    while n_bytes <= limit and not inflater.eof:
+        piece = len(inflater.decompress(data, _CHUNK))
+        data = inflater.unconsumed_tail
+        n_bytes += piece
+        if not data and piece < _CHUNK:
+            break
+    return n_bytes
 
 
 class _Walk:
@@ -190,6 +201,7 @@ class _Walk:
         if self.found.has_pixels and tag <= _PIXELS:
             raise refuse("undecodable", "Elements follow each other in no order.")
         self.found.tags.append(tag)
+        self.found.has_pixels |= tag in _ALL_PIXELS
 
     def header(self, *, implicit: bool) -> tuple[int, bytes, int]:
         """Read tag, VR (empty where it is implicit) and length."""

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from hilum.imaging.burned_in import text_boxes
 from hilum.imaging.dicom_file import read_dicom
+from hilum.imaging.file_kind import check_known
 from hilum.imaging.flag import in_order
 from hilum.imaging.picture_file import read_picture
-from hilum.imaging.refusal import refuse
+from hilum.imaging.refusal import LARGEST_BYTES, refuse
 from hilum.imaging.square import ResizeRule, resize_square
 from hilum.records import Image
 
@@ -23,8 +25,10 @@ _PICTURES = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"II*\0", "TIFF"),
     (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
 )
-_PREAMBLE = 128
+_PREAMBLE, _START_BYTES = 128, 512
 _SMALL_PX = 128
 # Files without preamble start with a data element of group 0002 or 0008, numbered 00xx.
 _BARE_DICOM = (b"\x02\0", b"\x08\0")
@@ -44,6 +48,8 @@ def read_image(path: Path) -> Image:
     if image.pixels.min() == image.pixels.max():
         raise refuse("not_a_chest_radiograph", "All pixels have the same grey.")
     flags = [*image.facts.flags, *(["small"] if min(image.pixels.shape) < _SMALL_PX else [])]
+    if text_boxes(image.pixels):
+        flags.append("burned_in_text")
     return Image(image.pixels, image.facts.model_copy(update={"flags": in_order(flags)}))
 
 
@@ -57,6 +63,8 @@ def _decoded(path: Path) -> Image:
             return read_picture(path, kind)
     if start.startswith(_BARE_DICOM) and start[3:4] == b"\0":
         return read_dicom(path)
+    check_known(start)
+    start = start[: _PREAMBLE + 4]
     cut_preamble = not start[:_PREAMBLE].strip(b"\0") and b"DICM".startswith(start[_PREAMBLE:].rstrip(b"\0"))
     if cut_preamble or any(magic.startswith(start) for magic, _ in _PICTURES):
         raise refuse("truncated", f"The file ends after {len(start)} bytes." if len(start) < 132 else "It holds zeros.")
@@ -75,13 +83,15 @@ def read_square(path: Path, size_px: int, *, rule: ResizeRule = "pad") -> UInt8[
 
 def _first_bytes(path: Path) -> bytes:
     try:
-        mode = path.stat().st_mode
+        n_bytes, mode = path.stat().st_size, path.stat().st_mode
         if not stat.S_ISREG(mode):
             raise refuse("missing" if stat.S_ISDIR(mode) else "format", "It is not a regular file.")
         with path.open("rb") as stream:
-            start = stream.read(_PREAMBLE + 4)
+            start = stream.read(_START_BYTES)
     except (OSError, ValueError):  # ValueError: a NUL in the name
         raise refuse("missing", "There is no such file, or it may not be read.") from None
     if not start:
         raise refuse("empty", "The file has 0 bytes.")
+    if n_bytes > LARGEST_BYTES:
+        raise refuse("too_large", f"The file has {n_bytes / 1e6:,.0f} MB.")
     return start

@@ -54,8 +54,7 @@ def read_picture(path: Path, kind: str) -> Image:
         # A stream, not a path: Pillow would map the file, and mistake rows for columns in turned TIFF.
         with path.open("rb") as stream, Pillow.open(stream, formats=(kind,)) as picture:
             check_size(*picture.size)
-            if getattr(picture, "n_frames", 1) > 1:
-                raise refuse("multi_frame", f"The file holds {getattr(picture, 'n_frames', 1)} pictures.")
+            _check_single(picture)
             mode = picture.mode
             # Pillow turns TIFF by itself.
             orientation = 1 if kind == "TIFF" else picture.getexif().get(_ORIENTATION, 1)
@@ -108,6 +107,16 @@ def grey_of_colour(colour: UInt8[np.ndarray, "height width 3"]) -> tuple[Float32
         raise refuse("colour", f"{share:.1%} of the pixels have a colour.")
     # Equal channels keep their exact level.
     return np.asarray(np.median(colour, axis=2), dtype=np.float32), share > 0
+
+
+def _check_single(picture: Pillow.Image) -> None:
+    """Refuse several pages or frames; looks for a second one alone, for counting them may take for ever."""
+    try:
+        picture.seek(1)
+    except EOFError:
+        picture.seek(0)
+        return
+    raise refuse("multi_frame", "The file holds several pictures.")
 
 
 def _grey(picture: Pillow.Image) -> tuple[Float32[np.ndarray, "height width"], str, tuple[str, ...]]:
