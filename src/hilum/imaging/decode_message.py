@@ -47,7 +47,7 @@ class Message:
 
 def pack(message: Message) -> list[bytes | memoryview]:
     """Return the bytes of a message, in pieces; raises TypeError or ValueError where it is not plain."""
-    arrays = {name: np.ascontiguousarray(array) for name, array in message.arrays.items()}
+    arrays = {name: np.asarray(array, order="C") for name, array in message.arrays.items()}
     for name, array in arrays.items():
         if array.dtype.name not in _TYPES:
             raise TypeError(f"array {name!r} has type {array.dtype}; messages take {', '.join(_TYPES)}")
@@ -106,7 +106,7 @@ def _header(text: bytes) -> tuple[str, Record, dict[str, tuple[np.dtype, tuple[i
         header = json.loads(text)
         kind, values, arrays = header["kind"], header["values"], header["arrays"]
         shapes = {str(name): (_TYPES[dtype], tuple(int(side) for side in shape)) for name, dtype, shape in arrays}
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
         raise MessageError(f"no header ({type(error).__name__})") from None
     if not isinstance(kind, str) or not isinstance(values, dict):
         raise MessageError("no header (types)")
