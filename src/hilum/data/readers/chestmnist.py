@@ -5,9 +5,9 @@ Scientific Data 2023.
 """
 
 import zipfile
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -44,17 +44,16 @@ def read_chestmnist(path: Path, *, films: Path, on_progress: Callable[[int, int]
 
     Raises:
         DataError: The file is no ChestMNIST: not a zip of arrays, an array is missing or of another form.
-        StorageError: The films cannot be written.
+        OSError: The films cannot be written.
     """
     if not path.is_file():
         raise DataError(f"there is no file {path}: name chestmnist.npz")
     try:
         with zipfile.ZipFile(path) as archive:
             parts = [_Part(archive, name) for name in _SPLITS]
-            n_films = sum(part.n_films for part in parts)
-            names = [name for part in parts for name in _unpack(part, films, n_films, on_progress)]
-            labels = np.concatenate([part.labels() for part in parts])
-    except (zipfile.BadZipFile, ValueError, EOFError, KeyError):
+            labels = [part.labels() for part in parts]
+            names = _unpack(parts, films, on_progress)
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, KeyError):
         raise DataError(
             f"{path.name} is no ChestMNIST: expected a zip of train_images, train_labels, val_images ... as "
             "unsigned bytes"
@@ -63,33 +62,22 @@ def read_chestmnist(path: Path, *, films: Path, on_progress: Callable[[int, int]
         image_ids=names,
         paths=[str(films.absolute() / name) for name in names],
         patients=names,
-        splits=[_SPLITS[part.name] for part in parts for _ in range(part.n_films)],
-        targets={name: labels[:, place].astype(float).tolist() for place, name in enumerate(NIH_FINDINGS)},
+        splits=[_SPLITS[part.name] for part in parts for _ in range(part.shape[0])],
+        targets={name: np.concatenate(labels)[:, place].tolist() for place, name in enumerate(NIH_FINDINGS)},
     )
-    return make_manifest(rows, title=_SET.title, source=path.name, notes=(_NO_PATIENTS, _about_size(parts[0].shape)))
+    _, height, width = parts[0].shape
+    about = f"films have {width} x {height} pixels, made from 1024 x 1024 by the set's authors"
+    return make_manifest(rows, title=_SET.title, source=path.name, notes=(_NO_PATIENTS, about))
 
 
-def _about_size(shape: tuple[int, ...]) -> str:
-    return f"films have {shape[2]} x {shape[1]} pixels, made from 1024 x 1024 by the set's authors"
-
-
-@dataclass(frozen=True)
 class _Part:
     """One of train, val, test; films are read one by one, because the largest file holds 5 GB of them."""
 
-    archive: zipfile.ZipFile
-    name: str
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Films, rows, columns."""
+    def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
+        self.name = name
+        self._archive = archive
         with self._open("images", 3) as (_, shape):
-            return shape
-
-    @property
-    def n_films(self) -> int:
-        """Number of films."""
-        return self.shape[0]
+            self.shape = shape
 
     def films(self) -> Iterator[UInt8[np.ndarray, "row column"]]:
         """Yield the pixels of every film."""
@@ -102,13 +90,13 @@ class _Part:
         """Return 1 and 0 per film and finding, in the order of ChestX-ray14."""
         with self._open("labels", 2) as (stream, shape):
             found = np.frombuffer(stream.read(int(np.prod(shape))), dtype=np.uint8).reshape(shape)
-        if shape != (self.n_films, len(NIH_FINDINGS)) or (found > 1).any():
+        if shape != (self.shape[0], len(NIH_FINDINGS)) or (found > 1).any():
             raise ValueError
         return found
 
     @contextmanager
     def _open(self, what: str, n_axes: int) -> Iterator[tuple[IO[bytes], tuple[int, ...]]]:
-        with self.archive.open(f"{self.name}_{what}.npy") as stream:
+        with self._archive.open(f"{self.name}_{what}.npy") as stream:
             npy.read_magic(stream)
             shape, by_column, kind = npy.read_array_header_1_0(stream)
             if by_column or kind != np.uint8 or len(shape) != n_axes:
@@ -116,11 +104,15 @@ class _Part:
             yield stream, shape
 
 
-def _unpack(part: _Part, folder: Path, n_films: int, on_progress: Callable[[int, int], None] | None) -> Iterator[str]:
+def _unpack(parts: Sequence[_Part], folder: Path, on_progress: Callable[[int, int], None] | None) -> list[str]:
+    """Write every film, and return their names."""
     folder.mkdir(parents=True, exist_ok=True)
-    for number, pixels in enumerate(part.films()):
-        name = f"{part.name}_{number:06d}.png"
-        write_png(folder / name, pixels)
-        if on_progress:
-            on_progress(number + 1, n_films)
-        yield name
+    n_films = sum(part.shape[0] for part in parts)
+    names: list[str] = []
+    for part in parts:
+        for number, pixels in enumerate(part.films()):
+            names.append(f"{part.name}_{number:06d}.png")
+            write_png(folder / names[-1], pixels)
+            if on_progress:
+                on_progress(len(names), n_films)
+    return names

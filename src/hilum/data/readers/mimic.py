@@ -18,6 +18,7 @@ __all__ = ["read_mimic"]
 
 _TITLE = LABEL_SETS["mimic"].title
 _SPLITS = {"train": "train", "validate": "validation", "test": "test"}
+_FILES = "mimic-cxr-2*-{}.csv*"
 _NAN = float("nan")
 
 
@@ -40,7 +41,8 @@ def read_mimic(
         DataError: A file or column is missing, a cell cannot be read, or not a single film is there.
         UnknownNameError: There is no such policy.
     """
-    tables = {kind: _table(path, kind) for kind in ("chexpert", "metadata", "split")}
+    folder = find_files(path, (_FILES.format("split"),), title=_TITLE)[0].absolute().parent
+    tables = {kind: _table(folder, kind) for kind in ("chexpert", "metadata", "split")}
     films = tables["split"]
     dicom_ids, patients, studies = (films.column(name) for name in ("dicom_id", "subject_id", "study_id"))
     labels = read_study_labels(tables["chexpert"], label_set="mimic", blank=blank)
@@ -51,7 +53,6 @@ def read_mimic(
         f"files/p{patient[:2]}/p{patient}/s{study}/{film}.jpg"
         for film, patient, study in zip(dicom_ids, patients, studies, strict=True)
     ]
-    folder = path if path.is_dir() else path.parent
     found = find_below(list(images) or [folder], names)
     rows = FilmRows(
         image_ids=dicom_ids,
@@ -73,9 +74,8 @@ def read_mimic(
     return make_manifest(rows, title=_TITLE, source=f"{_TITLE}: {films.source}", uncertain=uncertain, notes=notes)
 
 
-def _table(path: Path, kind: str) -> LabelTable:
-    folder = path if path.is_dir() else path.parent
-    files = find_files(folder, (f"mimic-cxr-2*-{kind}.csv*",), title=_TITLE)
+def _table(folder: Path, kind: str) -> LabelTable:
+    files = find_files(folder, (_FILES.format(kind),), title=_TITLE)
     if len(files) > 1:
         raise DataError(f"{folder} holds {len(files)} files of {kind} ({', '.join(f.name for f in files)}): keep one")
     return read_label_table(files[0])

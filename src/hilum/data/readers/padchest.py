@@ -67,7 +67,7 @@ def _labels(table: LabelTable, row: int, text: str) -> frozenset[str] | None:
     names, place = [], 0
     while place < len(inside):
         match = _LABEL.match(inside, place)
-        if match is None or not text.startswith("["):
+        if match is None or not (text.startswith("[") and text.endswith("]")):
             raise DataError(
                 f"{table.source} line {table.lines[row]}: the labels {text!r} are no list such as ['nodule', 'mass']"
             )
