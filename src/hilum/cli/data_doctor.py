@@ -1,12 +1,13 @@
 """``hilum data doctor``: what is wrong with a data set before anything is trained on it, or with a single film."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
-from hilum.cli._terminal import complain, count, follow, progress, say, table, wrote
+from hilum.cli._terminal import OnProgress, complain, count, follow, progress, say, table, wrote
 from hilum.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _examine(
     films, workers = how
     subject = read_subject(source, images=images)
     folder = out or source.with_name(f"{source.name.split('.')[0]}-doctor")
-    with progress(f"examining {count(len(subject.manifest), 'film')}") as on_progress:
+    with _Stages() as on_progress:
         report, pictures = examine_manifest(
             subject,
             open_films=films,
@@ -106,6 +107,27 @@ def _examine(
     write_text(folder / "doctor.json", report.to_json())
     write_exclusions(folder / "excluded.csv", proposed_exclusions(report))
     return report, folder
+
+
+class _Stages:
+    """Progress of one stage after another, each with a bar and a time left of its own."""
+
+    def __init__(self) -> None:
+        self._open = ExitStack()
+        self._name = ""
+        self._show: OnProgress | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def __call__(self, done: int, total: int, stage: str, /) -> None:
+        if stage != self._name or self._show is None:
+            self._open.close()
+            self._name, self._show = stage, self._open.enter_context(progress(stage))
+        self._show(done, total)
 
 
 def _patients_of(bundle: Path | None) -> tuple[str, ...] | None:

@@ -141,7 +141,7 @@ def test_view_alone_tells_something_on_nih(shared_data):
     assert len(probes["view"].findings) == 14
     assert probes["metadata"].auroc.value > probes["view"].auroc.value
     table = subject.manifest.table
-    official = gzip.open(shared_data / "nih-metadata" / "test_list.txt.gz", "rt", encoding="utf-8").read().split()
+    official = gzip.decompress((shared_data / "nih-metadata" / "test_list.txt.gz").read_bytes()).decode().split()
     rows = np.flatnonzero(table["image_id"].isin(official))
     is_ap = (table["view"].iloc[rows] == "AP").to_numpy(dtype=float)
     values = np.array([auroc(is_ap, labels) for labels in subject.manifest.targets(rows).T])

@@ -27,6 +27,7 @@ _MOST_NAMES = 20
 _FRAME_PX = 5
 """8 % of a thumbnail's side."""
 _SEGMENT_PX = 4
+_SAME = 1e-6
 _TELLING = 0.55
 """A probe of what is no anatomy that surely reaches this is a warning."""
 
@@ -211,7 +212,7 @@ def _named(column: "pd.Series[str]") -> Features:
 
 def _varied(features: Features) -> Features | None:
     """Return the columns that differ between films; None if there is none."""
-    kept = features[:, features.std(axis=0) > 0] if len(features) else features[:, :0]
+    kept = features[:, features.std(axis=0) > _SAME] if len(features) else features[:, :0]
     return kept if kept.shape[1] else None
 
 
