@@ -10,10 +10,12 @@ import typer
 
 from hilum import __version__
 from hilum.cli._terminal import complain, say
+from hilum.cli.data_deidentify import deidentify
 from hilum.cli.data_describe import describe
 from hilum.cli.data_doctor import doctor
 from hilum.cli.data_get import get
 from hilum.cli.data_import import IMPORTS
+from hilum.cli.data_import_dicom import import_dicom
 from hilum.cli.data_merge import merge
 from hilum.cli.data_phantom import phantom
 from hilum.cli.data_prepare import prepare
@@ -50,9 +52,11 @@ _runs = _group("What was trained so far.")
 
 for _name, _verb in IMPORTS.items():
     _import.command(_name)(_verb)
+_import.command("dicom")(import_dicom)
 _data.command("get")(get)
 _data.add_typer(_import, name="import")
 _data.command("merge")(merge)
+_data.command("deidentify")(deidentify)
 _data.command("doctor")(doctor)
 _data.command("split")(split)
 _data.command("prepare")(prepare)

@@ -3,6 +3,7 @@
 from hilum.data.augmentation import Augmentation, AugmentationSection
 from hilum.data.batch import Batch, batches
 from hilum.data.describe import describe_manifest, preview_augmentation
+from hilum.data.dicom_folder import JOINS, DicomLabels, read_dicom
 from hilum.data.doctor import (
     LABEL_ENDINGS,
     examine_manifest,
@@ -41,6 +42,7 @@ from hilum.data.store import PixelStore, Problem, prepare_store
 __all__ = [
     "BLANKS",
     "DATASETS",
+    "JOINS",
     "LABEL_ENDINGS",
     "NIH_FILM",
     "PHANTOM_MARKER",
@@ -49,6 +51,7 @@ __all__ = [
     "Augmentation",
     "AugmentationSection",
     "Batch",
+    "DicomLabels",
     "Fetched",
     "KnownSet",
     "LabelTable",
@@ -78,6 +81,7 @@ __all__ = [
     "read_chestx_det10",
     "read_chexpert",
     "read_csv",
+    "read_dicom",
     "read_exclusions",
     "read_label_table",
     "read_manifest",

@@ -19,10 +19,12 @@ _LONGEST_SIDE = 1024
 _BLOCK = 8
 _HARD_STEP = 45
 _STEPS_PER_BLOCK = 8
+_BLOCKS_PER_LINE = 3
 _CHARACTERS = 5
 _SURROUNDINGS = 61
 _CONTRASTS = (30, 60, 90)
 _LOWEST, _HIGHEST = 4, 80
+_EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 
 
 class TextBox(NamedTuple):
@@ -41,8 +43,8 @@ def text_boxes(pixels: Float32[np.ndarray, "height width"]) -> list[TextBox]:
         pixels: Grey values in [0, 1].
     """
     factor = max(1, -(-max(pixels.shape) // _LONGEST_SIDE))
-    film = Pillow.fromarray(np.ascontiguousarray(pixels, dtype=np.float32))
-    grey = (np.asarray(film.reduce(factor) if factor > 1 else film) * 255).astype(np.uint8)
+    small = np.asarray(Pillow.fromarray(np.ascontiguousarray(pixels)).reduce(factor)) if factor > 1 else pixels
+    grey = (small * np.float32(255)).astype(np.uint8)
     found: list[TextBox] = []
     for rows, columns in _busy_runs(grey):
         part = grey[rows, columns]
@@ -64,27 +66,21 @@ def _busy_runs(grey: UInt8[np.ndarray, "height width"]) -> list[tuple[slice, sli
     height, width = (side // _BLOCK for side in grey.shape)
     if height < 1 or width < 2:
         return []
-    whole = grey[: height * _BLOCK, : width * _BLOCK]
-    steps = np.zeros(whole.shape, dtype=np.uint8)
-    left, right = whole[:, :-2], whole[:, 2:]
-    np.greater(np.maximum(left, right) - np.minimum(left, right), _HARD_STEP, out=steps[:, 1:-1].view(bool))
-    counts = np.add.reduceat(
-        np.add.reduceat(steps, range(0, width * _BLOCK, _BLOCK), axis=1), range(0, height * _BLOCK, _BLOCK), axis=0
-    )
-    busy = counts >= _STEPS_PER_BLOCK
-    if not busy.any():
-        return []
-    joined = ndimage.binary_dilation(busy, np.ones((3, 5), dtype=bool))
-    labels, _ = ndimage.label(joined)
-    runs = []
-    for rows, columns in ndimage.find_objects(labels):
-        runs.append(
-            (
-                slice(rows.start * _BLOCK, min(rows.stop * _BLOCK, grey.shape[0])),
-                slice(columns.start * _BLOCK, min(columns.stop * _BLOCK, grey.shape[1])),
-            )
+    steps = np.zeros((height * _BLOCK, width * _BLOCK), dtype=bool)
+    left, right = (grey[: steps.shape[0], start : start + steps.shape[1] - 2] for start in (0, 2))
+    np.greater(np.maximum(left, right) - np.minimum(left, right), _HARD_STEP, out=steps[:, 1:-1])
+    share = np.asarray(Pillow.fromarray(steps.view(np.uint8) * 255).reduce(_BLOCK))
+    busy = share >= _STEPS_PER_BLOCK * 255 // _BLOCK**2
+    labels, _ = ndimage.label(ndimage.binary_dilation(busy, np.ones((3, 5), dtype=bool)))
+    sizes = np.bincount(labels[busy], minlength=1)
+    return [
+        (
+            slice(rows.start * _BLOCK, min(rows.stop * _BLOCK, grey.shape[0])),
+            slice(columns.start * _BLOCK, min(columns.stop * _BLOCK, grey.shape[1])),
         )
-    return runs
+        for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1)
+        if sizes[number] >= _BLOCKS_PER_LINE
+    ]
 
 
 def _lines(part: UInt8[np.ndarray, "height width"]) -> list[TextBox]:
@@ -104,7 +100,7 @@ def _lines(part: UInt8[np.ndarray, "height width"]) -> list[TextBox]:
 def _characters(strokes: Bool[np.ndarray, "height width"]) -> list[TextBox]:
     from scipy import ndimage
 
-    labels, _ = ndimage.label(strokes, np.ones((3, 3)))
+    labels, _ = ndimage.label(strokes, _EIGHT_NEIGHBOURS)
     marks = []
     for rows, columns in ndimage.find_objects(labels):
         height, width = rows.stop - rows.start, columns.stop - columns.start
@@ -119,7 +115,7 @@ def _rows_of(marks: list[TextBox]) -> list[TextBox]:
     left = sorted(marks, key=lambda mark: mark.left)
     while left:
         row = [left.pop(0)]
-        rest = []
+        rest: list[TextBox] = []
         for mark in left:
             (row if _follows(mark, row[-1]) else rest).append(mark)
         if len(row) >= _CHARACTERS:

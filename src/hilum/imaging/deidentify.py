@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hilum.imaging.burned_in import text_boxes
 from hilum.imaging.deidentify_pixels import clean_pixels
 from hilum.imaging.deidentify_profile import Patient, clean_header
-from hilum.imaging.dicom_file import load_dataset, read_dicom, refusing
+from hilum.imaging.dicom_file import load_dataset, refusing
 from hilum.imaging.dicom_header import load_pydicom
-from hilum.imaging.dicom_value import text_of
+from hilum.imaging.film import read_image
 from hilum.imaging.identity import looks_like_dicom
 from hilum.imaging.identity_key import IdentityKey
 from hilum.imaging.refusal import refuse
@@ -26,6 +25,7 @@ __all__ = ["CleanFilm", "clean_film_record", "deidentify_film"]
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _IMPLEMENTATION = "2.25.302243289286071286713863817106829157543"
 _NAME_LENGTH = 32
+_BURNED_IN = {"burned_in", "burned_in_text"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -71,10 +71,10 @@ def deidentify_film(path: Path, key: IdentityKey, *, keep_burned_in: bool = Fals
     """
     if not looks_like_dicom(path):
         raise refuse("format", "The content is no DICOM.")
-    pixels = read_dicom(path).pixels
+    flags = read_image(path).facts.flags
     with refusing():
         dataset = load_dataset(path, [])
-        burned_in = text_of(dataset, "BurnedInAnnotation") == "YES" or bool(text_boxes(pixels))
+        burned_in = not _BURNED_IN.isdisjoint(flags)
         return _clean(dataset, key, burned_in=burned_in, keep_burned_in=keep_burned_in)
 
 

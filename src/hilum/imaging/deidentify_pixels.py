@@ -30,7 +30,7 @@ def clean_pixels(dataset: "Dataset") -> None:
         return
     if not is_encapsulated(dataset):
         expected = native_bytes(dataset)
-        content = _only_value_bits(dataset, dataset.PixelData[:expected])
+        content = _only_value_bits(dataset, bytes(dataset.PixelData[:expected]))
         dataset["PixelData"].value = content + b"\0" * (len(content) % 2)
         return
     from pydicom.encaps import encapsulate, get_frame
@@ -60,7 +60,8 @@ def _only_value_bits(dataset: "Dataset", content: bytes) -> bytes:
         above = (2**allocated - 1) & ~(2 ** (low + stored) - 1)
         negative = (values >> (low + stored - 1)) & 1 == 1
         kept = np.where(negative, kept | values.dtype.type(above), kept).astype(values.dtype)
-    return kept.tobytes() + content[whole:]
+    cleaned: bytes = kept.tobytes()
+    return cleaned + content[whole:]
 
 
 def without_comments(stream: bytes) -> bytes:

@@ -170,9 +170,10 @@ def _map_uids(element: "DataElement", key: IdentityKey) -> None:
 
 
 def _mapped(value: str, key: IdentityKey) -> str:
-    from pydicom.uid import UID_dictionary
+    from pydicom.uid import UID
 
-    return value if value in UID_dictionary else key.uid(value)
+    # The standard's own have a name.
+    return value if UID(value).name != value else key.uid(value)
 
 
 def _may_stay(element: "DataElement") -> bool:

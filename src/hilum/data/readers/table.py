@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from hilum.data.dicom_folder import read_dicom
 from hilum.data.manifest import Manifest
 from hilum.data.nih import read_nih, read_nih_sample
 from hilum.data.own_csv import read_csv
@@ -49,5 +50,6 @@ READERS: dict[str, Reader] = {
     "chestx-det10": Reader(read_chestx_det10, "chestx-det10"),
     "chestmnist": Reader(read_chestmnist, "chestmnist"),
     "csv": Reader(read_csv),
+    "dicom": Reader(read_dicom),
 }
 """What ``hilum data import`` reads, by the word after it."""
