@@ -98,7 +98,7 @@ def _check_size(dataset: "Dataset") -> None:
     if "PixelData" in dataset and not 0 < stored <= allocated:
         raise refuse("pixel_mismatch", f"The header says {stored} of {allocated} bits are stored.")
     if "PixelData" in dataset and not is_encapsulated(dataset):
-        expected, length = native_bytes(dataset), len(dataset.PixelData)
+        expected, length = native_bytes(dataset), len(dataset.PixelData or b"")
         if length < expected:
             raise refuse(
                 "pixel_mismatch", f"The header promises {expected:,} bytes of pixels, the file has {length:,}."
