@@ -125,7 +125,8 @@ def _grey(picture: Pillow.Image) -> tuple[Float32[np.ndarray, "height width"], s
     if mode in {"L", "1", "RGB"} and "transparency" in picture.info:
         return _without_alpha(picture.convert("RGBA"))
     if mode in {"L", "1"}:
-        return np.asarray(picture.convert("L"), dtype=np.float32) / 255, "full range", ()
+        levels: UInt8[np.ndarray, "height width"] = np.asarray(picture if mode == "L" else picture.convert("L"))
+        return np.divide(levels, np.float32(255), dtype=np.float32), "full range", ()
     if mode in {"P", "LA", "RGBA", "PA", "La", "RGBa"}:
         return _without_alpha(picture.convert("RGBA"))
     if mode == "RGB":
