@@ -2,6 +2,7 @@ import csv
 import gzip
 import math
 
+import numpy as np
 import pytest
 
 from hilum.data import read_manifest
@@ -117,3 +118,73 @@ def test_own_columns_that_are_not_there(hilum, films, own, tmp_path):
     assert (answer.code, "Did you mean 'Mass'?" in answer.sentence) == (1, True)
     answer = hilum(*common, "--path-column", "file", "--patient-column", "patient", "--finding-columns", "fluid")
     assert (answer.code, "expected FINDING=COLUMN" in answer.sentence) == (1, True)
+
+
+# --- public sets -----------------------------------------------------------------------------------------------------
+
+
+def write_chexpert(folder):
+    """Three films of two patients, one lateral."""
+    findings = (
+        "No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,Lung Lesion,Edema,Consolidation,Pneumonia,"
+        "Atelectasis,Pneumothorax,Pleural Effusion,Pleural Other,Fracture,Support Devices"
+    )
+    films = (
+        "patient1/study1/view1_frontal.jpg",
+        "patient1/study1/view2_lateral.jpg",
+        "patient2/study1/view1_frontal.jpg",
+    )
+    lines = [f"Path,Sex,Age,Frontal/Lateral,AP/PA,{findings}"]
+    for name, cells in zip(films, (",,,,,-1.0,,,,,1.0,,,", ",,,,,-1.0,,,,,1.0,,,", "1.0,,,,,,,,,,,,,"), strict=True):
+        path = folder / "train" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        side = "Lateral" if "lateral" in name else "Frontal"
+        lines.append(f"CheXpert-v1.0-small/train/{name},Male,60,{side},AP,{cells}")
+    (folder / "train.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_chexpert_with_its_policies(hilum, tmp_path):
+    folder, out = write_chexpert(tmp_path / "chexpert"), tmp_path / "m.parquet"
+    answer = hilum("data", "import", "chexpert", folder, "--uncertain", "smooth", "--blank", "zero", "--out", out)
+    assert answer.code == 0
+    assert "3 films of 2 patients, 13 findings" in answer.out
+    assert "1 films are lateral" in answer.out
+    assert "2 labels are uncertain and count as a soft target in training alone" in answer.out
+    assert f"hilum data prepare {out}" in answer.out
+    manifest = read_manifest(out)
+    assert manifest.soft_findings == ("Edema",)
+    assert not manifest.table["Fracture"].isna().any()
+    assert hilum("data", "import", "chexpert", folder, "--uncertain", "maybe", "--out", out).code == 2
+
+
+def test_a_folder_that_is_not_the_sets(hilum, tmp_path):
+    answer = hilum("data", "import", "padchest", tmp_path, "--out", tmp_path / "m.parquet")
+    assert answer.code == 1
+    assert "holds no label file of PadChest" in answer.sentence
+
+
+def test_chestmnist_is_unpacked_beside_the_manifest(hilum, tmp_path):
+    arrays = {}
+    for part, n in (("train", 3), ("val", 1), ("test", 1)):
+        arrays[f"{part}_images"] = np.full((n, 28, 28), 7, np.uint8)
+        arrays[f"{part}_labels"] = np.eye(n, 14, dtype=np.uint8)
+    np.savez(tmp_path / "chestmnist.npz", **arrays)
+    out = tmp_path / "work" / "m.parquet"
+    out.parent.mkdir()
+    answer = hilum("data", "import", "chestmnist", tmp_path / "chestmnist.npz", "--out", out)
+    assert answer.code == 0
+    assert "patients are unknown in this set" in answer.out
+    assert f"wrote {tmp_path / 'work' / 'm.films'}" in answer.out
+    assert all(path.is_file() for path in read_manifest(out).paths())
+    other = tmp_path / "elsewhere"
+    assert hilum("data", "import", "chestmnist", tmp_path / "chestmnist.npz", "--films", other, "--out", out).code == 0
+    assert len(list(other.glob("*.png"))) == 5
+
+
+def test_every_reader_has_a_verb():
+    from hilum.cli.data_import import IMPORTS
+    from hilum.data import READERS
+
+    assert set(IMPORTS) - {"dicom"} == set(READERS) - {"dicom"}

@@ -1,6 +1,6 @@
 import pytest
 
-from hilum.data.film_folder import FilmFolder
+from hilum.data.film_folder import FilmFolder, find_below
 from hilum.errors import DataError
 
 
@@ -51,3 +51,15 @@ def test_folders_without_films(tmp_path):
     touch(tmp_path / "other.png")
     with pytest.raises(DataError, match=r"not one of the 2 films of the list .* \(the first would be a.png\)"):
         FilmFolder([tmp_path]).find(["a.png", "b.png"])
+
+
+def test_paths_below_one_of_some_folders(tmp_path):
+    touch(tmp_path / "x" / "p1" / "a.jpg", tmp_path / "y" / "p2" / "b.jpg")
+    roots = [tmp_path / "x", tmp_path / "y"]
+    found = find_below(roots, ["p1/a.jpg", "p2/b.jpg", "p3/c.jpg"])
+    assert found.paths[:2] == [str(tmp_path / "x" / "p1" / "a.jpg"), str(tmp_path / "y" / "p2" / "b.jpg")]
+    assert found.n_missing == 1
+    with pytest.raises(DataError, match=r"not one of the 1 films of the list lies below .* would be p3/c.jpg"):
+        find_below(roots, ["p3/c.jpg"])
+    with pytest.raises(DataError, match="there is no folder"):
+        find_below([tmp_path / "z"], ["p1/a.jpg"])

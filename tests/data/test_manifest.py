@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hilum.data import Manifest, check_split, patient_hash, read_manifest
+from hilum.data import Manifest, check_split, describe_manifest, patient_hash, read_manifest, split_by_patient
 from hilum.errors import DataError, LeakError, StorageError, UnknownNameError
 
 
@@ -166,3 +166,78 @@ def test_targets_for_other_findings_than_the_labelled_ones(manifest_of):
     np.testing.assert_array_equal(got, [[0, 1], [1, 0]])
     few = Manifest(manifest.table, ("Mass",), source="few")
     assert np.isnan(few.targets_for(("No Finding", "Effusion"), np.array([0]))).all()
+
+
+# --- soft targets and sources ----------------------------------------------------------------------------------------
+
+
+def with_soft(manifest, values=(0.7, np.nan, np.nan, np.nan)):
+    """Mass is uncertain on the first film."""
+    labels = manifest.table["Mass"].to_numpy(np.float32, copy=True)
+    labels[~np.isnan(values)] = np.nan
+    table = manifest.table.assign(Mass=labels, soft_Mass=np.float32(values))
+    return Manifest(table, manifest.findings, source="soft")
+
+
+def test_a_soft_target_is_seen_by_training_alone(manifest_of, tmp_path):
+    manifest = with_soft(manifest_of(4))
+    mass = manifest.findings.index("Mass")
+    rows = np.arange(4)
+    assert np.isnan(manifest.targets()[0, mass])
+    assert np.isnan(manifest.targets_for(("Mass",), rows)[0, 0])
+    soft = manifest.targets_for(("Mass", "Effusion"), rows, soft=True)
+    assert soft[0, 0] == np.float32(0.7)
+    np.testing.assert_array_equal(soft[1:, 0], manifest.targets()[1:, mass])
+    manifest.save(tmp_path / "m.parquet")
+    back = read_manifest(tmp_path / "m.parquet")
+    assert (back.soft_findings, back.digest) == (("Mass",), manifest.digest)
+    assert with_soft(manifest_of(4), (0.6, np.nan, np.nan, np.nan)).digest != manifest.digest
+
+
+def test_an_uncertain_film_counts_nowhere(manifest_of, write_films):
+    labels = np.zeros((4, 2), np.float32)
+    labels[1:3, 0] = 1
+    paths = write_films(4)
+    certain = manifest_of(4, paths=paths, targets=labels, findings=("Mass", "Effusion"), patients=list("abcd"))
+    manifest = with_soft(certain)
+    description, samples = describe_manifest(manifest)
+    assert description.positives["Mass"] == 2
+    assert description.unknown["Mass"] == 1
+    assert description.positives["No Finding"] == 1
+    assert sorted(film.caption for film in samples)[-1] == "labels unknown"
+    # The split is that of a manifest that knows nothing of the film.
+    table = manifest.table.drop(columns="soft_Mass")
+    without = Manifest(table, manifest.findings, source="hard")
+    assert split_by_patient(manifest).split_digest == split_by_patient(without).split_digest
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 1.5, -0.2])
+def test_soft_targets_that_cannot_be(manifest_of, value):
+    with pytest.raises(DataError, match=r"the soft target .* of Mass of 00000000_000.png is expected between 0 and 1"):
+        with_soft(manifest_of(4), (value, np.nan, np.nan, np.nan))
+    good = manifest_of(4)
+    with pytest.raises(DataError, match="only where the label itself is unknown"):
+        Manifest(good.table.assign(soft_Mass=np.float32(0.7)), good.findings, source="x")
+    with pytest.raises(DataError, match="column soft_Maas belongs to no finding"):
+        Manifest(good.table.assign(soft_Maas=np.float32(0.7)), good.findings, source="x")
+
+
+def test_no_finding_is_that_of_the_fourteen_whatever_else_is_labelled(manifest_of):
+    manifest = manifest_of(4)
+    rows = np.arange(4)
+    more = Manifest(
+        manifest.table.assign(Fracture=np.float32([1, 0, np.nan, 1])), (*manifest.findings, "Fracture"), source="more"
+    )
+    np.testing.assert_array_equal(more.targets_for(("No Finding",), rows), manifest.targets_for(("No Finding",), rows))
+
+
+def test_a_manifest_of_the_first_schema_is_read(manifest_of, tmp_path):
+    path = tmp_path / "m.parquet"
+    manifest = manifest_of(4)
+    manifest.save(path)
+    arrow = pq.read_table(path).drop_columns(["source"])
+    meta = arrow.schema.metadata[b"hilum"].replace(b'"schema_version": 2', b'"schema_version": 1')
+    pq.write_table(arrow.replace_schema_metadata({b"hilum": meta}), path)
+    back = read_manifest(path)
+    assert set(back.table["source"]) == {""}
+    assert back.digest == manifest.digest

@@ -3,7 +3,7 @@ import gzip
 import numpy as np
 import pytest
 
-from hilum.data import read_nih
+from hilum.data import read_nih, read_nih_sample
 from hilum.errors import DataError
 from hilum.findings import NIH_FINDINGS
 
@@ -143,3 +143,55 @@ def test_the_whole_label_file(shared_data):
     manifest = read_nih(labels, images=[shared_data / "cxr" / "images"])
     assert (len(manifest), manifest.n_patients) == (112_120, 30_805)
     assert "99,780 of 112,120 films are not there" in manifest.notes[0]
+
+
+# --- NIH's own lists and boxes ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def official(nih, tmp_path):
+    """Four patients in NIH's own layout, with both lists and the boxes; returns the folder."""
+    rows = [f"0000000{n}_000.png,No Finding,0,{n},50,M,PA,1,1,1,1" for n in range(1, 5)]
+    nih(rows=rows, name="meta/Data_Entry_2017_v2020.csv")
+    folder = tmp_path / "nih"
+    (folder / "train_val_list.txt").write_text("00000001_000.png\n00000002_000.png\n00000003_000.png\n")
+    (folder / "meta" / "test_list.txt").write_text("00000004_000.png\n00000009_000.png\n")
+    (folder / "BBox_List_2017.csv").write_text("Image Index,Finding Label,Bbox [x,y,w,h],,,\na.png,Mass,1,2,3,4\n")
+    return folder
+
+
+def test_nihs_own_lists_make_the_split(official):
+    manifest = read_nih(official)
+    table = manifest.table.set_index("image_id")["split"]
+    assert table["00000004_000.png"] == "test"
+    assert sorted(table.iloc[:3]) == ["train", "train", "validation"]
+    notes = " ".join(manifest.notes)
+    assert "split by NIH's own lists (train_val_list.txt, test_list.txt)" in notes
+    assert "1 boxes lie in BBox_List_2017.csv" in notes
+    assert "1 listed films are not in the manifest" in notes
+    assert set(manifest.table["source"]) == {"ChestX-ray14"}
+
+
+def test_lists_that_do_not_fit_are_named_and_not_used(official):
+    (official / "meta" / "test_list.txt").write_text("00000009_000.png\n")
+    manifest = read_nih(official)
+    assert not manifest.split_digest
+    assert any(
+        "were found but not used: the manifest holds no film of test_list.txt" in note for note in manifest.notes
+    )
+
+
+def test_a_hospitals_own_labels_in_nihs_form_have_no_source(nih):
+    rows = ("a.png,Mass,0,7,1,M,PA,1,1,1,1", "b.png,Mass,1,7,1,M,PA,1,1,1,1")
+    assert set(read_nih(nih(rows=rows)).table["source"]) == {""}
+
+
+def test_the_sample_alone(nih, tmp_path):
+    nih("kaggle", name="sample/sample_labels.csv")
+    nih()
+    manifest = read_nih_sample(tmp_path / "nih")
+    assert manifest.source == "sample_labels.csv"
+    assert manifest.table["age_years"].iloc[0] == 57
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="looked for sample_labels"):
+        read_nih_sample(tmp_path / "empty")

@@ -82,3 +82,16 @@ def test_an_unknown_finding_is_named(write_text, films):
     csv = write_text("own.csv", "who,file,m", "x,a.png,1")
     with pytest.raises(UnknownNameError, match="Did you mean 'Mass'"):
         read(csv, films, finding_columns={"mass": "m"})
+
+
+def test_the_source_of_a_film_may_have_a_column(write_films, write_text):
+    films = write_films(2)
+    csv = write_text("own.csv", "file,who,device,Mass", f"{films[0].name},1,A,1", f"{films[1].name},2,B,0")
+    manifest = read_csv(
+        csv,
+        images=films[0].parent,
+        path_column="file",
+        patient_column="who",
+        optional_columns={"source": "device"},
+    )
+    assert list(manifest.table["source"]) == ["A", "B"]

@@ -90,3 +90,21 @@ def test_a_manifest_brings_its_digests_splits_and_unknown_targets(tmp_path):
     np.testing.assert_array_equal(truth.targets, [[1], [np.nan]])
     assert (truth.digest, truth.split_digest) == (manifest.digest, manifest.split_digest)
     assert truth.nih
+
+
+@pytest.mark.parametrize(
+    ("sources", "phantom", "nih"),
+    [
+        (["ChestX-ray14", "ChestX-ray14"], False, True),
+        (["CheXpert", "ChestX-ray14"], False, True),
+        (["ChestX-ray14 (Google)"] * 2, False, False),
+        (["CheXpert"] * 2, False, False),
+        (["phantoms"] * 2, True, False),
+    ],
+)
+def test_whose_labels_a_manifest_has_is_said_by_its_films(tmp_path, sources, phantom, nih):
+    table = pd.DataFrame({"image_id": ["a.png", "b.png"], "path": ["/a.png", "/b.png"], "patient_id": ["7", "8"]})
+    table = table.assign(study_id="", view="", sex="", age_years=np.float32(50), split=None, source=sources)
+    manifest = Manifest(table.assign(Mass=np.float32(1)), ("Mass",), "labels.csv", phantom=phantom)
+    manifest.save(tmp_path / "films.parquet")
+    assert read_truth(tmp_path / "films.parquet").nih is nih

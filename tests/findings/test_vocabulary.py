@@ -1,5 +1,7 @@
 """The vocabulary of findings and NIH's label cells."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,3 +81,38 @@ def test_no_finding_explains_itself_and_is_none_of_the_fourteen():
         "none of the fourteen findings",
     )
     assert "No Finding" not in {*FINDINGS, *NIH_FINDINGS}
+
+
+def test_codes_have_the_form_of_their_systems():
+    for finding in FINDINGS.values():
+        assert re.fullmatch(r"(\d{6,18})?", finding.snomed_ct)
+        assert not finding.snomed_ct or verhoeff(finding.snomed_ct) == 0
+        assert re.fullmatch(r"(RID\d+)?", finding.radlex)
+    for system in ("snomed_ct", "radlex"):
+        codes = [code for finding in FINDINGS.values() if (code := getattr(finding, system))]
+        assert len(codes) == len(set(codes))
+
+
+def test_codes_that_dicom_has_are_dicoms():
+    concepts = pytest.importorskip("pydicom.sr.codedict").codes.SCT
+    assert FINDINGS["Effusion"].snomed_ct == concepts.PleuralEffusion.value
+    assert FINDINGS["Pneumothorax"].snomed_ct == concepts.Pneumothorax.value
+    assert FINDINGS["Edema"].snomed_ct == concepts.PulmonaryEdema.value
+
+
+def verhoeff(digits):
+    """The check digit that SNOMED CT identifiers end with: 0 where it is right."""
+    permuted = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
+
+    def product(a, b):
+        if a < 5:
+            return (a + b) % 5 + 5 * (b >= 5) if b < 5 else (a + b - 5) % 5 + 5
+        return (a - b) % 5 + 5 if b < 5 else (a - b) % 5
+
+    check = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit)
+        for _ in range(place % 8):
+            value = permuted[value]
+        check = product(check, value)
+    return check

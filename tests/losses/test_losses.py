@@ -160,3 +160,20 @@ def test_focal_lets_easy_labels_go():
 def test_a_setting_out_of_range_is_refused(call, words):
     with pytest.raises(InvalidValueError, match=words):
         call(torch.zeros(1, 1), torch.zeros(1, 1))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        cross_entropy_loss,
+        lambda z, y: weighted_cross_entropy_loss(z, y, prevalence=torch.full((SHAPE[1],), 0.2, dtype=z.dtype)),
+        focal_loss,
+        asymmetric_loss,
+    ],
+    ids=["bce", "weighted_bce", "focal", "asymmetric"],
+)
+@given(logit_arrays, st.floats(0, 1))
+def test_a_soft_target_counts_as_the_mixture_of_both_sides(loss, logits, soft):
+    z = torch.from_numpy(logits)
+    present, absent = loss(z, torch.ones_like(z)), loss(z, torch.zeros_like(z))
+    torch.testing.assert_close(loss(z, torch.full_like(z, soft)), soft * present + (1 - soft) * absent)

@@ -106,3 +106,16 @@ def test_no_finding_cannot_be_told_from_a_few_findings(films, tiny):
     few = dataclasses.replace(films.manifest, findings=("Effusion", "Mass"))
     with pytest.raises(DataError, match="no labels for No Finding"):
         select_films(few, films.store, tiny("findings=[Effusion, No Finding]"))
+
+
+def test_soft_targets_are_trained_on_and_validated_nowhere(films, tiny):
+    train, validation = films.manifest.rows("train"), films.manifest.rows("validation")
+    labels = films.manifest.table["Effusion"].to_numpy(np.float32, copy=True)
+    soft = np.full(len(labels), np.nan, np.float32)
+    for row in (train[0], validation[0]):
+        labels[row], soft[row] = np.nan, 0.75
+    first, second = select_films(with_labels(films.manifest, Effusion=labels, soft_Effusion=soft), films.store, tiny())
+    assert first.targets[0, 0] == 0.75
+    assert np.isnan(second.targets[0, 0])
+    known = np.append(labels[train][1:], np.float32(0.75))
+    assert first.prevalence[0] == pytest.approx(known.mean())

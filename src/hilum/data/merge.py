@@ -92,8 +92,8 @@ def _without_repeated(whole: pd.DataFrame, findings: Sequence[str], repeated: st
             "(--repeated first), or take them out of one; if they are other films of the same name, import them with "
             "different sources"
         )
-    labels, softs = ([name for name in findings], [SOFT + name for name in findings if SOFT + name in whole])
-    known = _filled(whole, labels)
+    softs = [SOFT + name for name in findings if SOFT + name in whole]
+    known = _filled(whole, findings)
     filled = pd.concat([known, _filled(whole, softs)], axis=1)
     for column in softs:
         filled[column] = filled[column].where(filled[column.removeprefix(SOFT)].isna())
@@ -103,7 +103,7 @@ def _without_repeated(whole: pd.DataFrame, findings: Sequence[str], repeated: st
 
 def _filled(whole: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Return columns in which every first film has, where it knows nothing, what a later row of it knows."""
-    values = whole[list(columns)].to_numpy(dtype=np.float32)
+    values = whole[list(columns)].to_numpy(dtype=np.float32, copy=True)
     first: dict[str, int] = {}
     for row, names in enumerate(zip(whole["path"], whole["image_id"], strict=True)):
         keep = min((first[name] for name in names if name in first), default=row)
