@@ -21,6 +21,7 @@ from typer.main import get_command
 import hilum.errors
 from hilum.cli import app
 from hilum.config import Section, describe
+from hilum.data.doctor import CHECKS, PROBES
 from hilum.data import BLANKS, DATASETS
 from hilum.explain import EXPLAINERS
 from hilum.findings import FINDINGS, LABEL_SETS, NIH_FINDINGS, UNCERTAIN_POLICIES, Label
@@ -32,6 +33,9 @@ from hilum.runs import TRACKERS
 from hilum.training import Recipe, list_recipes
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "tests"))
+from catalogue.page import page_parts  # noqa: E402 - the tests keep the catalogue of inputs
+
 REFERENCE = ROOT / "docs" / "reference"
 HELP_WIDTH = 100
 _NOTE = "<!-- Written by docs/generate.py from the code: change the code, then `make docs`. -->"
@@ -71,6 +75,7 @@ def pages() -> dict[str, str]:
         "labels.md": labels_page(),
         "errors.md": errors_page(),
         "records.md": records_page(),
+        "inputs.md": _page("Inputs", *page_parts(_table)),
         **{f"schema/{name}.json": schema(kind) for name, (kind, _) in FORMS.items()},
     }
 
@@ -103,6 +108,7 @@ def index_page() -> str:
         "- [labels.md](labels.md): the labels of public data sets, and the findings that they are\n"
         "- [tables.md](tables.md): findings, data sets, backbones, heads, losses, explainers, trackers, refusals, "
         "flags\n"
+        "- [inputs.md](inputs.md): every kind of file that was thought of, and what becomes of it\n"
         "- [errors.md](errors.md): what hilum raises on purpose\n"
         "- [records.md](records.md): the files that leave hilum, field by field; JSON schemas in `schema/`",
     )
@@ -239,6 +245,12 @@ def tables_page() -> str:
         "## Trackers",
         "`--tracker` of `hilum train`. All are fed from the run's journal, which is the truth.",
         _entries("tracker", TRACKERS),
+        "## Checks of the doctor",
+        "What `hilum data doctor` looks for.",
+        _table("check|looks for|in words", _check_rows()),
+        "## Probes of the doctor",
+        "What its shortcut audit tries to tell the labels from.",
+        _table("probe|is given|what follows when it reaches much", _probe_rows()),
         "## Refusals",
         "Why a film is not answered: the `reason` of a prediction and the code in `problems.csv`. Codes are stable.",
         _table("code|what to do", refusals),
@@ -268,6 +280,16 @@ def _backbone_rows() -> Iterator[tuple[str, ...]]:
         )
         start = str(row.input_size_px) if row.pretrained else "none published"
         yield f"`{name}`", f"`{row.timm_name}`", f"{millions:.1f}", start, films, row.licence, row.source
+
+
+def _check_rows() -> Iterator[tuple[str, ...]]:
+    for name, check in CHECKS.items():
+        yield f"`{name}`", check.title, _summary(check.find)
+
+
+def _probe_rows() -> Iterator[tuple[str, ...]]:
+    for name, probe in PROBES.items():
+        yield f"`{name}`", ", ".join(probe.inputs), probe.lesson
 
 
 def _entries(kind: str, table: Mapping[str, object]) -> str:

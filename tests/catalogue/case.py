@@ -13,7 +13,7 @@ GROUPS = {
     "equivalent": "Other encodings of one film: the same grey values come out",
     "refuse": "No single frontal chest film, or none that can be read rightly: refused with a code",
     "flag": "Readable, with something that its reader should know: answered and marked",
-    "hostile": "Made to harm, or broken everywhere: refused within 2 s and 256 MB",
+    "hostile": "Made to harm, or broken everywhere: done with within 2 s and 256 MB",
 }
 
 ROWS: dict[str, str] = {
