@@ -21,8 +21,8 @@ from typer.main import get_command
 import hilum.errors
 from hilum.cli import app
 from hilum.config import Section, describe
-from hilum.data.doctor import CHECKS, PROBES
 from hilum.data import BLANKS, DATASETS
+from hilum.data.doctor import CHECKS, PROBES
 from hilum.explain import EXPLAINERS
 from hilum.findings import FINDINGS, LABEL_SETS, NIH_FINDINGS, UNCERTAIN_POLICIES, Label
 from hilum.imaging import FLAGS, REFUSALS
