@@ -124,7 +124,17 @@ def _divide(data: Path) -> "Manifest":
     save_split(manifest, data / "manifest.split.json", method="by patient")
     films = " · ".join(f"{len(manifest.rows(name)):,} {name}" for name in SPLITS)
     step.done(f"imported and split by patient: {films}, 0 patients shared")
+    _consult(manifest)
     return manifest
+
+
+def _consult(manifest: "Manifest") -> None:
+    """Say what the doctor finds in labels and patients; opening the films as well would double the step's time."""
+    from hilum.data import examine_manifest
+
+    report, _ = examine_manifest(manifest, open_films=False)
+    found = [check.code for check in report.checks if check.severity != "note"]
+    say(f"    doctor: {count(len(found), 'problem')}{' ' * bool(found)}{', '.join(found)}")
 
 
 def _prepare(data: Path, manifest: "Manifest", recipe: "Recipe") -> "PixelStore":

@@ -67,6 +67,10 @@ class _ShownCheck:
     n_unnamed: int
 
     @property
+    def is_shortcut(self) -> bool:
+        return self.check.code.startswith("shortcut_")
+
+    @property
     def is_of_pairs(self) -> bool:
         return any(shown.film.other for shown in self.films)
 

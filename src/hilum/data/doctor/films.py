@@ -205,7 +205,7 @@ def strange_poses(examination: Examination) -> Iterator[DoctorCheck]:
             title=title,
             severity=severity,
             sentence=f"{counts[kind]:,} of the films that could be opened look so by their pixels: {meaning}.",
-            fix=f"{_LOOK} Some may be right as they are: delete their lines in excluded.csv." if excludes else _LOOK,
+            fix=f"{_LOOK} Some may be right as they are." if excludes else _LOOK,
             n_films=counts[kind],
             films=tuple(
                 SuspectFilm(image_id=image_ids[one.row], detail=f"confidence {one.confidence:.2f}")

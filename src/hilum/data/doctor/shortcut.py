@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Float32, Int
 
 from hilum.data.doctor.examination import Examination
 from hilum.metrics import auroc, bootstrap_auroc, mean_over_findings, percentile_interval
-from hilum.records import MEASURABLE_POSITIVES, DoctorCheck, MacroMetric, ShortcutProbe
+from hilum.records import MEASURABLE_POSITIVES, DoctorCheck, MacroMetric, Severity, ShortcutProbe
 
 __all__ = ["PROBES", "Probe", "audit_shortcuts", "shortcut_checks"]
 
@@ -29,7 +29,7 @@ _FRAME_PX = 5
 _SEGMENT_PX = 4
 _SAME = 1e-6
 _TELLING = 0.55
-"""A probe of what is no anatomy that surely reaches this is a warning."""
+"""A probe that surely reaches this is told of."""
 
 Features = Float[np.ndarray, "image feature"]
 
@@ -44,7 +44,7 @@ class Probe:
         lesson: What follows when it reaches much.
         features: Numbers per film; None where there is nothing to be learnt from (one value for all films).
         pixels: Whether it needs the films.
-        anatomy: Whether it sees lungs, too: reaching much is then no shortcut by itself.
+        severity: Of reaching much; None where that is no shortcut by itself, as the probe sees the chest.
     """
 
     title: str
@@ -52,7 +52,7 @@ class Probe:
     lesson: str
     features: Callable[[Examination], Features | None]
     pixels: bool = False
-    anatomy: bool = False
+    severity: Severity | None = "warning"
 
 
 def audit_shortcuts(
@@ -73,14 +73,15 @@ def audit_shortcuts(
 
 
 def shortcut_checks(probes: Sequence[ShortcutProbe]) -> Iterator[DoctorCheck]:
-    """Yield a warning for every probe without anatomy that surely reaches a mean AUROC of 0.55."""
+    """Yield what surely reaches a mean AUROC of 0.55 and is a shortcut."""
     for probe in probes:
-        if probe.auroc.low >= _TELLING and not PROBES[probe.code].anatomy:
+        severity = PROBES[probe.code].severity
+        if probe.auroc.low >= _TELLING and severity:
             yield DoctorCheck(
                 code=f"shortcut_{probe.code}",
                 title=f"shortcut: {probe.title}",
-                severity="warning",
-                sentence=probe.sentence,
+                severity=severity,
+                sentence=f"{probe.sentence.partition(': ')[0]}.",
                 fix=PROBES[probe.code].lesson,
                 n_films=probe.n_images,
             )
@@ -103,7 +104,7 @@ def _measure(code: str, probe: Probe, examination: Examination, seed: int) -> Sh
             auroc=MacroMetric(findings=()),
             findings={},
             n_images=len(rows),
-            sentence=f"Not measured: {why[0].lower()}{why[1:]}",
+            sentence=f"{probe.title[0].upper()}{probe.title[1:]} was not measured: {why}",
         )
     names = tuple(np.array(examination.subject.manifest.findings)[enough])
     scores = _out_of_fold(features[rows], targets[:, enough], patients, seed)
@@ -299,10 +300,11 @@ PROBES: dict[str, Probe] = {
     "borders": Probe(
         "the outer 8 % of the film",
         ("grey values of the frame: borders, corners, markers, collimation, padding",),
-        "A model can learn markers, collimation or padding instead of lungs: crop the borders, or check heat maps "
-        "for them.",
+        "A model can learn markers, collimation or padding, which stand there beside a little of the chest: crop the "
+        "borders, or check heat maps for them.",
         _borders,
         pixels=True,
+        severity="note",
     ),
     "thumbnail": Probe(
         "the film at 16 x 16 pixels",
@@ -311,7 +313,7 @@ PROBES: dict[str, Probe] = {
         "what it learnt from detail.",
         _thumbnail,
         pixels=True,
-        anatomy=True,
+        severity=None,
     ),
 }
 """The probes, by code."""
