@@ -1,9 +1,9 @@
 """The exposed field of a film: what lies within its even border, black or white, if it has one."""
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 
-__all__ = ["border_share", "find_content_box"]
+__all__ = ["Box", "border_share", "find_content_box"]
 
 Box = tuple[int, int, int, int]
 
@@ -48,7 +48,13 @@ def _field(pixels: Float32[np.ndarray, "line place"], even: float) -> tuple[int,
     if pixels.size == 0:
         return 0, 0
     sampled = pixels[:, :: -(-pixels.shape[1] // _SAMPLES)]
-    is_field = (np.abs(sampled - np.float32(even)) < _TOLERANCE).mean(axis=1) < _EVEN_SHARE
+    if _is_field(sampled[[0, -1]], even).all():  # most films have no border
+        return 0, len(sampled)
+    is_field = _is_field(sampled, even)
     if not is_field.any():
         return 0, len(is_field)
     return int(is_field.argmax()), len(is_field) - int(is_field[::-1].argmax())
+
+
+def _is_field(lines: Float32[np.ndarray, "line place"], even: float) -> Bool[np.ndarray, " line"]:
+    return np.asarray((np.abs(lines - np.float32(even)) < _TOLERANCE).mean(axis=1) < _EVEN_SHARE)

@@ -4,11 +4,13 @@ import stat
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 
 from hilum.imaging.burned_in import text_boxes
+from hilum.imaging.content_box import Box, border_share, find_content_box
 from hilum.imaging.dicom_file import read_dicom
 from hilum.imaging.file_kind import check_known
+from hilum.imaging.film_judge import LOOK_PX, judge_film
 from hilum.imaging.flag import in_order
 from hilum.imaging.picture_file import read_picture
 from hilum.imaging.refusal import LARGEST_BYTES, refuse
@@ -29,7 +31,7 @@ _PICTURES = (
     (b"MM\0+", "TIFF"),
 )
 _PREAMBLE, _START_BYTES = 128, 512
-_SMALL_PX = 128
+_SMALL_PX, _MUCH_BORDER = 128, 0.1
 # Files without preamble start with a data element of group 0002 or 0008, numbered 00xx.
 _BARE_DICOM = (b"\x02\0", b"\x08\0")
 
@@ -45,10 +47,10 @@ def read_image(path: Path) -> Image:
         MissingExtraError: A DICOM file, and pydicom is not installed.
     """
     image = _not_blank(path)
-    flags = [*image.facts.flags, *(["small"] if min(image.pixels.shape) < _SMALL_PX else [])]
-    if text_boxes(image.pixels):
-        flags.append("burned_in_text")
-    return Image(image.pixels, image.facts.model_copy(update={"flags": in_order(flags)}))
+    box = find_content_box(image.pixels)
+    flags = [*image.facts.flags, *_look(image.pixels, box)]
+    facts = image.facts.model_copy(update={"content_box": box, "flags": in_order(flags)})
+    return Image(image.pixels, facts)
 
 
 def _not_blank(path: Path) -> Image:
@@ -57,6 +59,19 @@ def _not_blank(path: Path) -> Image:
     if image.pixels.min() == image.pixels.max():
         raise refuse("not_a_chest_radiograph", "All pixels have the same grey.")
     return image
+
+
+def _look(pixels: Float32[np.ndarray, "height width"], box: Box | None) -> list[str]:
+    """Return what the pixels themselves say, whatever the header does."""
+    flags = ["small"] if min(pixels.shape) < _SMALL_PX else []
+    if border_share(pixels.shape, box) > _MUCH_BORDER:
+        flags.append("collimated")
+    top, left, height, width = box or (0, 0, *pixels.shape)
+    if min(height, width) >= LOOK_PX:
+        flags += judge_film(pixels[top : top + height, left : left + width]).flags
+    if text_boxes(pixels):
+        flags.append("burned_in_text")
+    return flags
 
 
 def _decoded(path: Path) -> Image:
