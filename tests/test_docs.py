@@ -18,7 +18,7 @@ import hilum.errors
 from hilum.config import describe
 from hilum.data import DATASETS
 from hilum.explain import EXPLAINERS
-from hilum.findings import FINDINGS
+from hilum.findings import FINDINGS, LABEL_SETS, UNCERTAIN_POLICIES
 from hilum.imaging import FLAGS, REFUSALS
 from hilum.losses import LOSSES
 from hilum.models import BACKBONES, HEADS
@@ -107,6 +107,16 @@ def test_every_recipe_key_has_a_meaning(pages):
 def test_every_table_entry_stands_in_the_reference(pages, table):
     for name in table:
         assert re.search(rf"^\| `{name}` \| \S.*\|$", pages["tables.md"], flags=re.MULTILINE), name
+
+
+@pytest.mark.parametrize("name", list(LABEL_SETS))
+def test_every_label_of_a_data_set_stands_in_the_reference(pages, name):
+    section = pages["labels.md"].partition(f"(`hilum data import {name}`)")[2].partition("\n## ")[0]
+    for label, rule in LABEL_SETS[name].labels.items():
+        words = ", ".join(f"`{finding}`" for finding in rule.findings) or "-"
+        assert f"| `{label}` | {words} | {rule.note} |" in section
+    for policy in UNCERTAIN_POLICIES:
+        assert f"| `{policy}` |" in pages["labels.md"]
 
 
 def test_every_error_stands_in_the_reference_and_in_the_tree(pages):

@@ -43,7 +43,7 @@ class StudyLabels:
         found = []
         if self.n_blank:
             other = "; --blank zero counts them absent" if blank == "unknown" else ""
-            found.append(f"{self.n_blank:,} labels are blank, not mentioned, and are {BLANKS[blank]}{other}")
+            found.append(f"{self.n_blank:,} labels are blank: {BLANKS[blank]}{other}")
         if self.n_conflicts:
             found.append(f"{self.n_conflicts:,} rows have 'No Finding' beside a finding; the finding counts")
         return tuple(found)
