@@ -60,7 +60,7 @@ def _of_dicom(path: Path) -> dict[str, str]:
         with refusing():
             facts |= _of_dataset(load_dataset(path, []))
     except ImageRefusedError:
-        facts["header"] = "cannot be read to its end"
+        facts["elements"] = "cannot be read to their end"
     return facts
 
 

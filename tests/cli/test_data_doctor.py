@@ -1,0 +1,222 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hilum.data import read_manifest
+from hilum.imaging import FLAGS, read_image, write_dicom
+from hilum.records import DoctorReport
+
+
+@pytest.fixture
+def manifest(films, tmp_path):
+    path = tmp_path / "m.parquet"
+    shutil.copy(films.manifest, path)
+    shutil.copytree(films.phantoms, tmp_path / "phantoms")
+    return path
+
+
+@pytest.fixture(scope="module")
+def labels(films):
+    """NIH's label file of the phantoms."""
+    return next(films.phantoms.glob("*.csv"))
+
+
+@pytest.fixture
+def dicom(tmp_path):
+    path = tmp_path / "film.dcm"
+    pixels = np.random.default_rng(0).integers(0, 255, (140, 160), dtype=np.uint8)
+    write_dicom(path, pixels, patient_id="canary", instance_number=1, view="PA", age_years=50, sex="F")
+    return path
+
+
+# --- data sets -------------------------------------------------------------------------------------------------------
+
+
+def test_labels_alone_take_a_moment_and_leave_three_files(hilum, manifest):
+    answer = hilum("data", "doctor", manifest, "--no-films")
+    assert answer.code == 0, answer.err
+    folder = manifest.parent / "m-doctor"
+    assert {path.name for path in folder.iterdir()} == {"doctor.html", "doctor.json", "excluded.csv"}
+    report = DoctorReport.from_json((folder / "doctor.json").read_text())
+    assert report.n_images == 72
+    assert "72 films of" in answer.out
+    assert "few_positives" in answer.out
+    assert "0 errors" in answer.out
+    assert (folder / "excluded.csv").read_text() == "image_id,code,reason\n"
+
+
+@pytest.mark.slow
+def test_films_are_opened_once(hilum, manifest):
+    broken = read_manifest(manifest).paths()[3]
+    broken.write_bytes(broken.read_bytes()[:500])
+    answer = hilum("data", "doctor", manifest, "--workers", 1, "--out", manifest.parent / "out")
+    assert answer.code == 0, answer.err
+    assert "refused_truncated" in answer.out
+    assert "--exclude" in answer.out
+    excluded = (manifest.parent / "out" / "excluded.csv").read_text()
+    assert f"{broken.name},refused_truncated" in excluded
+    assert (manifest.parent / "out" / "films.npz").is_file()
+
+
+def test_a_label_file_is_examined_without_an_import(hilum, labels, tmp_path):
+    lines = labels.read_text().splitlines()
+    cells = lines[1].split(",")
+    cells[1] = "Mass|No Finding"
+    path = tmp_path / "Data_Entry_2017.csv"
+    path.write_text("\n".join([lines[0], ",".join(cells), *lines[2:]]) + "\n")
+    answer = hilum("data", "doctor", tmp_path, "--no-films")
+    assert answer.code == 0, answer.err
+    assert "label_conflict" in answer.out
+    assert (tmp_path / "Data_Entry_2017-doctor" / "doctor.html").is_file()
+
+
+def test_strict_makes_errors_and_warnings_fatal(hilum, labels, tmp_path):
+    lines = labels.read_text().splitlines()
+    path = tmp_path / "labels.csv"
+    path.write_text("\n".join([*lines, lines[-1]]) + "\n")
+    words = ("data", "doctor", path, "--no-films", "--strict")
+    answer = hilum(*words)
+    assert answer.code == 1
+    assert "error repeated_id: 1 films stand on several lines" in answer.err
+    assert hilum(*words, "--accept", "repeated_id").code == 0
+    answer = hilum(*words, "--accept", "repeatd_id")
+    assert answer.code == 1
+    assert "--accept repeatd_id: no such error or warning was found (found: repeated_id)" in answer.err
+
+
+def test_strict_is_content_with_notes(hilum, manifest):
+    assert hilum("data", "doctor", manifest, "--no-films", "--strict").code == 0
+
+
+def test_a_bundle_and_another_label_file_are_compared(hilum, manifest, labels, make_bundle, tmp_path):
+    from hilum.data import patient_hash
+
+    known = patient_hash(str(read_manifest(manifest).table["patient_id"].iloc[0]))
+    bundle = tmp_path / "bundle"
+    make_bundle(bundle, spec={"training_patients": (known,)})
+    changed = tmp_path / "labels.csv"
+    lines = labels.read_text().splitlines()
+    cells = lines[1].split(",")
+    cells[1] = "No Finding" if cells[1] != "No Finding" else "Mass"
+    changed.write_text("\n".join([lines[0], ",".join(cells), *lines[2:]]) + "\n")
+    answer = hilum("data", "doctor", manifest, "--no-films", "--bundle", bundle, "--against", changed)
+    assert answer.code == 0, answer.err
+    report = json.loads((manifest.parent / "m-doctor" / "doctor.json").read_text())
+    sentences = {check["code"]: check["sentence"] for check in report["checks"]}
+    assert "1 of 72 films in both" in sentences["other_labels"]
+    titles = [check["code"] for check in report["checks"]]
+    assert "patient_of_training" in titles or "patients a bundle was trained on" in report["passed"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("{m}", "--picture", "x.png"), "--picture is for one film"),
+        (("{m}", "film.png"), "one data set at a time"),
+        (("nowhere.parquet",), "there is no manifest"),
+        (("nowhere.csv",), "there is no label file"),
+    ],
+)
+def test_wrong_uses_are_sentences(hilum, manifest, words, sentence):
+    answer = hilum("data", "doctor", *(word.format(m=manifest) for word in words))
+    assert answer.code == 1
+    assert sentence in answer.sentence
+
+
+# --- exclusions ------------------------------------------------------------------------------------------------------
+
+
+def test_split_puts_excluded_films_in_no_split_and_takes_them_back(hilum, manifest, tmp_path):
+    ids = list(read_manifest(manifest).table["image_id"])
+    excluded = tmp_path / "excluded.csv"
+    excluded.write_text(f"image_id,code,reason\n{ids[0]},blank,x\n{ids[5]},blank,x\n")
+    answer = hilum("data", "split", manifest, "--exclude", excluded)
+    assert answer.code == 0, answer.err
+    assert "2 films left out: by excluded.csv" in answer.out
+    table = read_manifest(manifest).table
+    assert list(table["image_id"]) == ids
+    assert list(table.index[table["split"].isna()]) == [0, 5]
+    assert "without the films of excluded.csv" in manifest.with_suffix(".split.json").read_text()
+    assert hilum("data", "split", manifest).code == 0
+    assert not read_manifest(manifest).table["split"].isna().any()
+
+
+def test_prepare_leaves_excluded_films_out(hilum, manifest, tmp_path):
+    from hilum.data import PixelStore
+
+    ids = list(read_manifest(manifest).table["image_id"])
+    excluded = tmp_path / "excluded.csv"
+    excluded.write_text("image_id\n" + "\n".join(ids[4:]) + "\n")
+    where = ("--size", 16, "--out", tmp_path / "store", "--workers", 1)
+    answer = hilum("data", "prepare", manifest, *where, "--exclude", excluded)
+    assert answer.code == 0, answer.err
+    assert "68 films left out by" in answer.out
+    assert list(PixelStore(tmp_path / "store").image_ids) == ids[:4]
+    excluded.write_text(f"image_id\n{ids[0]}x\n")
+    answer = hilum("data", "prepare", manifest, *where, "--exclude", excluded)
+    assert answer.code == 1
+    assert f"Did you mean {ids[0]!r}?" in answer.sentence
+
+
+# --- films -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_film_is_explained(hilum, dicom, tmp_path):
+    answer = hilum("data", "doctor", dicom, "--picture", tmp_path / "out.png")
+    assert answer.code == 0, answer.err
+    assert "hilum answers for this film" in answer.out
+    assert "160 x 140 pixels" in answer.out
+    assert "PA" in answer.out
+    assert "canary" not in answer.out + answer.err
+    for code in read_image(dicom).facts.flags:
+        assert FLAGS[code][:60] in answer.out
+    written = np.asarray(Image.open(tmp_path / "out.png"))
+    assert np.array_equal(written, np.rint(read_image(dicom).pixels * 255))
+
+
+def test_a_refusal_is_explained_with_what_the_header_may_tell(hilum, dicom, tmp_path):
+    (tmp_path / "cut.dcm").write_bytes(dicom.read_bytes()[:-500])
+    answer = hilum("data", "doctor", tmp_path / "cut.dcm", dicom, tmp_path / "gone.png")
+    assert answer.code == 1
+    assert "truncated" in answer.out
+    assert "what to do" in answer.out
+    assert "header: elements" in answer.out
+    assert "1 film accepted, 2 films refused" in answer.out
+    assert "canary" not in answer.out + answer.err
+
+
+def test_a_folder_without_labels_is_a_folder_of_films(hilum, films):
+    answer = hilum("data", "doctor", films.phantoms / "images", "--picture", "x.png")
+    assert answer.code == 1
+    assert "72 were named" in answer.sentence
+
+
+def test_a_picture_has_a_picture_ending(hilum, dicom):
+    assert "ends in .png" in hilum("data", "doctor", dicom, "--picture", "x.dcm").sentence
+
+
+def test_turned_grey_values_spacing_and_field_are_said():
+    from hilum.cli._film_words import accepted_lines
+    from hilum.records import ImageFacts
+
+    facts = ImageFacts(
+        file_format="dicom",
+        width_px=200,
+        height_px=300,
+        bits=12,
+        modality="DX",
+        inverted=True,
+        window="window 2047/4096",
+        spacing_mm=(0.14, 0.14),
+        spacing_from="PixelSpacing",
+        content_box=(10, 20, 250, 150),
+        flags=("collimated",),
+    )
+    lines = dict(accepted_lines(facts))
+    assert lines["grey values"] == "window 2047/4096, turned so that dense tissue is bright"
+    assert lines["pixel size"] == "0.14 x 0.14 mm, by PixelSpacing"
+    assert lines["exposed field"] == "150 x 250 pixels, from column 20 and row 10; nothing was cropped"
+    assert lines["! collimated"] == FLAGS["collimated"]
