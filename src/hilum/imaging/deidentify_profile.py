@@ -46,11 +46,12 @@ _NAMES = {"Manufacturer", "ManufacturerModelName", "SoftwareVersions"} | {
 _TERMS = {"ImageType", "Modality", "ConversionType", "PresentationIntentType", "PatientSex", "SpecificCharacterSet"} | {
     *("BodyPartExamined", "ViewPosition", "PatientOrientation", "Laterality", "ImageLaterality"),
     *("PhotometricInterpretation", "PresentationLUTShape", "PixelIntensityRelationship", "VOILUTFunction"),
-    *("RescaleType", "ModalityLUTType", "BurnedInAnnotation", "LossyImageCompression", "LossyImageCompressionMethod"),
+    *("BurnedInAnnotation", "LossyImageCompression", "LossyImageCompressionMethod"),
     *("PixelSpacingCalibrationType", "DetectorType", "DetectorConfiguration", "DetectorActiveShape", "Grid"),
     *("FieldOfViewShape", "FieldOfViewHorizontalFlip", "CollimatorShape", "ShutterShape", "PositionerType"),
-    *("ExposureControlMode", "ExposureStatus", "FilterType", "FilterMaterial", "AnodeTargetMaterial"),
+    *("ExposureControlMode", "ExposureStatus", "FilterMaterial", "AnodeTargetMaterial"),
 }
+_UNITS_OF, _UNITS = {"RescaleType", "ModalityLUTType"}, {"US", "OD", "HU", "PCT"}
 _TERM = re.compile(r"[A-Za-z0-9 _\\-]{0,16}")
 _CODE = re.compile(r"\d{6,18}|[A-Z]-[0-9A-Z]{5}")
 _SCHEMES = {"SCT", "SRT", "SNM3"}
@@ -183,6 +184,8 @@ def _may_stay(element: "DataElement") -> bool:
         return True
     if kind in _NUMBERS or keyword in _PIXELS or keyword in _NAMES:
         return True
+    if keyword in _UNITS_OF:
+        return set(_texts(element)) <= _UNITS
     if keyword in _TERMS:
         return all(_TERM.fullmatch(part) for part in _texts(element))
     if kind in {"DS", "IS"}:

@@ -111,6 +111,8 @@ def age_of(dataset: "Dataset") -> str:
 def day_of(value: object) -> date | None:
     """Return the day of a date, or of a date with time; None if it is none."""
     digits = str(value or "").replace(".", "").replace("-", "").strip()[:8]
+    if not (digits.isascii() and digits.isdigit() and len(digits) == 8):
+        return None
     try:
         return datetime.strptime(digits, "%Y%m%d").date()  # noqa: DTZ007 - a day has no zone here
     except ValueError:
