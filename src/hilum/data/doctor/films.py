@@ -1,6 +1,6 @@
 """Checks of the films themselves: missing, refused, flagged, lateral, turned, inverted, unlike the others."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -195,7 +195,6 @@ _POSES: dict[str, tuple[str, Severity, str, bool]] = {
 def strange_poses(examination: Examination) -> Iterator[DoctorCheck]:
     """Films whose pixels look inverted, upside down, on their side, mirrored, or unlike all others."""
     image_ids = examination.subject.image_ids
-    counts = Counter(suspect.kind for suspect in examination.poses)
     for kind, (title, severity, meaning, excludes) in _POSES.items():
         suspects = sorted((one for one in examination.poses if one.kind == kind), key=lambda one: -one.confidence)
         if not suspects:
@@ -204,9 +203,9 @@ def strange_poses(examination: Examination) -> Iterator[DoctorCheck]:
             code=f"pose_{kind}",
             title=title,
             severity=severity,
-            sentence=f"{counts[kind]:,} of the films that could be opened look so by their pixels: {meaning}.",
+            sentence=f"{len(suspects):,} of the films that could be opened look so by their pixels: {meaning}.",
             fix=f"{_LOOK} Some may be right as they are." if excludes else _LOOK,
-            n_films=counts[kind],
+            n_films=len(suspects),
             films=tuple(
                 SuspectFilm(image_id=image_ids[one.row], detail=f"confidence {one.confidence:.2f}")
                 for one in (suspects if excludes else suspects[:MOST_NAMED])
