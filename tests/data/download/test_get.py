@@ -70,7 +70,6 @@ def test_the_token_is_sent_to_kaggle_and_progress_is_told(fetch, large, token):
     labels = list(dict.fromkeys(label for _, _, label in fetch.told))
     assert labels == [
         "downloading, MiB",
-        "looking for files that are there already",
         "unpacking, files",
         "checking, films",
     ]
@@ -419,7 +418,12 @@ def test_an_interruption_between_download_and_unpacking_costs_no_byte(fetch, lar
     assert large.asked == [None]
 
 
-def test_every_failure_is_one_of_ours(fetch, large):
-    large.api_faults = [404]
+def test_a_failure_leaves_no_empty_folder(fetch, large, tmp_path):
+    large.api_faults = [404, 404]
     with pytest.raises(HilumError):
         fetch()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "nih").mkdir()
+    with pytest.raises(HilumError):
+        fetch()
+    assert [path.name for path in tmp_path.rglob("*")] == ["nih"]

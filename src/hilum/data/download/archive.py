@@ -142,7 +142,8 @@ def _missing(members: Sequence[zipfile.ZipInfo], folder: Path, on_progress: OnPr
     for done, member in enumerate(members, start=1):
         if not _is_there(folder / member.filename, member):
             missing.append(member)
-        on_progress(done, len(members), "looking for files that are there already")
+        if len(missing) < done:
+            on_progress(done, len(members), "looking for files that are there already")
     return missing
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def get_dataset(
         if not check.lacks_films:
             raise DataError(f"all films are in {folder}, and nothing was downloaded. {'. '.join(check.problems)}")
     require_credentials(environment)
-    work = folder / WORK_FOLDER
+    work, is_new = folder / WORK_FOLDER, not folder.exists()
     try:
         work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -76,10 +77,21 @@ def get_dataset(
     try:
         archive = fetch_archive(known, work, patience=patience or Patience(), on_progress=on_progress)
         n_unpacked = _unpack(archive, folder, known, on_progress)
-        shutil.rmtree(work, ignore_errors=True)
+        archive.path.unlink()
     finally:
+        _tidy(work, is_new=is_new)
         lock.release()
     return Fetched(check_dataset(folder, name, on_progress=on_progress), archive, n_unpacked)
+
+
+def _tidy(work: Path, *, is_new: bool) -> None:
+    """Leave nothing behind but an archive that can be gone on with."""
+    if not any(work.glob("*.zip")):
+        shutil.rmtree(work, ignore_errors=True)
+    if is_new:
+        # Stays unless it is empty.
+        with suppress(OSError):
+            work.parent.rmdir()
 
 
 def _unpack(archive: Archive, folder: Path, known: KnownSet, on_progress: OnProgress) -> int:
