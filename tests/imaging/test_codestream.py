@@ -18,7 +18,8 @@ def encoded(pixels, kind, **options):
 
 
 @pytest.mark.parametrize(
-    ("kind", "options"), [("JPEG", {}), ("JPEG", {"progressive": True}), ("JPEG2000", {"no_jp2": True})]
+    ("kind", "options"),
+    [("JPEG", {}), ("JPEG", {"progressive": True}), ("JPEG2000", {"no_jp2": True}), ("JPEG2000", {})],
 )
 def test_the_size_stands_in_the_first_bytes(grey, kind, options):
     content = encoded(grey, kind, **options)
@@ -26,7 +27,17 @@ def test_the_size_stands_in_the_first_bytes(grey, kind, options):
     assert codestream_size(b"\xff\xd8\xff" + content[2:]) in {(64, 40), None}
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"\xff\xd8" + b"\xff" * 50, b"\xff\xd8\0" * 9, b"\xff\x4f\xff\x51"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff\xd8",
+        b"\xff\xd8" + b"\xff" * 50,
+        b"\xff\xd8\0" * 9,
+        b"\xff\x4f\xff\x51",
+        b"\1\xff\x4f\xff\x51" + bytes(40),
+    ],
+)
 def test_nothing_is_said(data):
     assert codestream_size(data) is None
 

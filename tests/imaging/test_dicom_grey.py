@@ -239,7 +239,7 @@ def test_uncompressed_colour(dicom, grey):
     assert code_of(dicom(np.zeros((8, 8, 3), np.uint16))) == "colour"
     marked = np.stack([np.full((100, 100), 90, np.uint8)] * 3, axis=2)
     marked[0, 0] = 255, 0, 0
-    assert read_image(dicom(marked)).facts.flags == ("colour_marks", "small")
+    assert {"colour_marks", "small"} <= set(read_image(dicom(marked)).facts.flags)
 
 
 def test_an_empty_lookup_table(dicom, grey):
@@ -258,9 +258,9 @@ def test_padding_bytes_and_more_of_them(make_dataset, write_dataset):
     grey = np.arange(15, dtype=np.uint8).reshape(3, 5)
     dataset = make_dataset(grey)
     assert len(dataset.PixelData) == 16
-    assert read_image(write_dataset(dataset)).facts.flags == ("small",)
+    assert "trailing_data" not in read_image(write_dataset(dataset)).facts.flags
     dataset.PixelData += b"\0" * 8
-    assert read_image(write_dataset(dataset)).facts.flags == ("small", "trailing_data")
+    assert "trailing_data" in read_image(write_dataset(dataset)).facts.flags
 
 
 def test_float_pixels(make_dataset, write_dataset):

@@ -9,13 +9,15 @@ __all__ = ["codestream_size"]
 
 _FRAME_HEADERS = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 _SIZ = b"\xff\x4f\xff\x51"
+_BOX = b"\0\0\0\x0cjP  "
 _MOST_SEGMENTS = 1000
 
 
 def codestream_size(data: bytes) -> tuple[int, int] | None:
     """Return width and height of JPEG, JPEG-LS or JPEG 2000 data; None where they are none of these or say nothing."""
-    start = data.find(_SIZ, 0, 4096)
-    if start >= 0 and len(data) >= start + 24:
+    # Some wrap the codestream into boxes, as files do, though the standard forbids it.
+    start = data.find(_SIZ, 0, 4096) if data.startswith(_BOX) else 0
+    if data[start : start + 4] == _SIZ and start >= 0 and len(data) >= start + 24:
         right, bottom, left, top = unpack_from(">4I", data, start + 8)
         return right - left, bottom - top
     return _jpeg_size(data) if data.startswith(b"\xff\xd8") else None
