@@ -68,6 +68,14 @@ def test_grave_flags_stand_alone_and_harmless_ones_together(examine, manifest_of
     assert found["flags"].n_films == 3
 
 
+def test_a_film_is_named_once_by_its_pose_or_its_flag(examine, manifest_of, thumbnails):
+    films = thumbnails(3, flags=[("polarity",), ("polarity", "turned"), ("turned",)])
+    poses = [PoseSuspect(1, "inverted", 0.9), PoseSuspect(2, "sideways", 0.9)]
+    found = examine(flagged_films, manifest_of(3), thumbnails=films, poses=poses)
+    named = {code: [film.image_id[:8] for film in check.films] for code, check in found.items()}
+    assert named == {"flag_polarity": ["00000000"], "flag_turned": ["00000001"]}
+
+
 def test_every_rule_is_for_a_flag_that_exists():
     assert set(_FLAG_RULES) <= set(FLAGS)
 

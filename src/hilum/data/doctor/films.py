@@ -68,6 +68,10 @@ _FLAG_RULES = {
 }
 
 
+_SAME_AS = {"inverted": "polarity", "upside_down": "turned", "sideways": "turned"}
+"""Poses to the flag that says the same; a film is named once, by its pose."""
+
+
 def missing_films(examination: Examination) -> Iterator[DoctorCheck]:
     """Films that the manifest lists and the disk does not hold."""
     there = examination.on_disk
@@ -136,12 +140,14 @@ def lateral_films(examination: Examination) -> Iterator[DoctorCheck]:
 
 
 def flagged_films(examination: Examination) -> Iterator[DoctorCheck]:
-    """Films that were read, with something a reader should know: inverted, turned, text in the pixels ..."""
+    """Films that were read, with something a reader should know (``imaging.FLAGS``): text in the pixels, marks ..."""
     flags = examination.thumbnails.flags if examination.thumbnails else []
     by_code: dict[str, list[int]] = defaultdict(list)
+    seen = {(_SAME_AS.get(suspect.kind), suspect.row) for suspect in examination.poses}
     for row, codes in enumerate(flags):
         for code in codes:
-            by_code[code].append(row)
+            if (code, row) not in seen:
+                by_code[code].append(row)
     for code, rule in _FLAG_RULES.items():
         yield from found(
             examination,
