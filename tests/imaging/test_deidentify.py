@@ -259,6 +259,15 @@ def test_bits_and_bytes_beside_the_pixels_go(make_dataset, write_dataset, ramp, 
     assert np.array_equal(read_image(new).pixels, read_image(path).pixels)
 
 
+def test_bytes_behind_floats_go(make_dataset, write_dataset, ramp, tmp_path):
+    dataset = make_dataset(ramp, BitsAllocated=32)
+    floats = ramp.astype(np.float32) / 4095
+    del dataset.PixelData, dataset.PixelRepresentation
+    dataset.FloatPixelData = floats.tobytes() + b"canary!!"
+    film = deidentify_film(write_dataset(dataset), KEY)
+    assert opened(film).FloatPixelData == floats.tobytes()
+
+
 def test_signs_are_kept(make_dataset, write_dataset, ramp, tmp_path):
     values = ramp.astype(np.int16) - 2047
     path = write_dataset(make_dataset(values, BitsStored=12, HighBit=11))

@@ -26,6 +26,9 @@ _JPEG_2000_DROPPED = {0x64}
 
 def clean_pixels(dataset: "Dataset") -> None:
     """Remove what is stored with the pixels of a single-frame film and is no pixel."""
+    for name in ("FloatPixelData", "DoubleFloatPixelData"):
+        if name in dataset:
+            dataset[name].value = bytes(dataset[name].value)[: native_bytes(dataset)]
     if "PixelData" not in dataset:
         return
     if not is_encapsulated(dataset):
