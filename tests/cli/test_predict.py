@@ -106,7 +106,7 @@ def test_a_table_on_a_terminal(hilum, make_bundle, folder, films, tmp_path, monk
     assert answer.code == 0
     lines = [line.rstrip() for line in answer.out.splitlines()]
     assert lines[0] == " cut.png   not answered: truncated"
-    assert lines[2] == f" {films.images[0].name}   PNG · 64×64 · full range"
+    assert lines[2] == f" {films.images[0].name}   PNG · 64×64 · full range · small"
     assert lines[3].split() == ["finding", "score", "probability", "threshold", "call", "on", "validation"]
     assert lines[4].startswith(" Effusion ")
     assert lines[4].endswith("0.0%  present  finds 8 of 10, calls 1 of 10 others")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from hilum.errors import HilumError, ImageRefusedError, InvalidValueError, MissingExtraError
-from hilum.imaging import REFUSALS, FilmReader, ReadLimits, film_reader, read_image, read_square
+from hilum.imaging import REFUSALS, FilmReader, ReadLimits, film_reader, read_image, read_square, write_png
 
 pytestmark = pytest.mark.usefixtures("cold_decoders")
 
@@ -112,6 +112,10 @@ def text(path):
 
 def bad_image(path, **_):
     return {"pixels": np.full((2, 2), np.nan, np.float32), "facts": {}}
+
+
+def no_facts(path, **_):
+    return {"pixels": np.zeros((2, 2), np.uint8), "facts": {}}
 '''
 
 
@@ -310,6 +314,15 @@ def test_dicom_is_read_as_in_this_process_and_so_are_refusals(calm, dicom, ramp,
         assert caught.value.code == alone.value.code
 
 
+def test_a_film_comes_as_the_square_that_the_store_holds_and_the_facts_that_reading_gives(reader, tmp_path):
+    path = tmp_path / "film.png"
+    write_png(path, np.arange(150 * 200, dtype=np.uint8).reshape(150, 200))
+    ((pixels, facts),) = reader.films([path], 32, rule="stretch")
+    assert (pixels == read_square(path, 32, rule="stretch")).all()
+    assert facts == read_image(path).facts
+    assert next(iter(reader.films([tmp_path], 32))).code == "missing"
+
+
 @pytest.mark.shared
 def test_real_films_are_read_as_in_this_process(shared_data):
     paths = [
@@ -326,10 +339,13 @@ def test_real_films_are_read_as_in_this_process(shared_data):
 def test_answers_of_a_decoder_that_was_taken_over(reader, tasks, monkeypatch, tmp_path):
     monkeypatch.setattr(film_reader, "read_record", tasks.bad_image)
     monkeypatch.setattr(film_reader, "square_record", tasks.bad_image)
+    monkeypatch.setattr(film_reader, "film_record", tasks.bad_image)
     with pytest.raises(ImageRefusedError, match="makes no sense"):
         reader.read(tmp_path)
-    (square,) = reader.squares([tmp_path], 2)
-    assert square.code == "too_costly"
+    for answers in (reader.squares([tmp_path], 2), reader.films([tmp_path], 2)):
+        assert [answer.code for answer in answers] == ["too_costly"]
+    monkeypatch.setattr(film_reader, "film_record", tasks.no_facts)
+    assert [answer.code for answer in reader.films([tmp_path], 2)] == ["too_costly"]
 
 
 LIES = """

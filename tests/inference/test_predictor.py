@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 
 from hilum.data import Manifest, prepare_store
 from hilum.errors import BundleError, DataError, InvalidValueError
-from hilum.imaging import REFUSALS, read_image, resize_square, write_png
+from hilum.imaging import REFUSALS, FilmReader, read_image, resize_square, write_png
 from hilum.inference import Predictor, calibrate
 from hilum.models import load_bundle
 
@@ -112,12 +112,14 @@ def test_refused_films_alone_are_answered_with_refusals(predictor, tmp_path):
     assert list(predictor.predict_files([])) == []
 
 
-def test_files_are_not_opened_before_their_turn(predictor, films, tmp_path):
+def test_files_are_opened_a_few_ahead_of_their_turn(predictor, films, tmp_path):
     late = tmp_path / "late.png"
-    answers = predictor.predict_files([films[0], late], batch_size=1)
-    assert next(answers).status == "answered"
-    late.write_bytes(films[1].read_bytes())
-    assert next(answers).status == "answered"
+    with FilmReader(workers=1) as reader:
+        answers = predictor.predict_files([*[films[0]] * 6, late], reader=reader, batch_size=1)
+        assert next(answers).status == "answered"
+        late.write_bytes(films[1].read_bytes())
+        assert [answer.status for answer in answers] == ["answered"] * 6
+        assert reader.read(films[0]).pixels.size, "a reader that was handed in stays open"
 
 
 def test_progress_counts_files(predictor, films):

@@ -40,20 +40,23 @@ def make_gallery(
         The films; one that cannot be read any more is left out.
     """
     from hilum.errors import ImageRefusedError
+    from hilum.imaging import FilmReader
 
     table = manifest.table.set_index("image_id").loc[list(image_ids)]
     known = [name for name in predictor.findings if name in manifest.findings]
     targets = table.reindex(columns=list(predictor.findings)).to_numpy(dtype=float)
     thresholds = np.array([rule.threshold for rule in predictor.bundle.spec.findings.values()])
     films = []
-    for row in choose_films(probabilities, targets, thresholds, n_films=n_films):
-        answers = dict(zip(predictor.findings, probabilities[row].tolist(), strict=True))
-        called = [name for name, place in zip(answers, probabilities[row] >= thresholds, strict=True) if place]
-        truth = tuple(name for name in known if table[name].iloc[row] == 1)
-        try:
-            films.append(_film(predictor, image_ids[row], Path(table["path"].iloc[row]), truth, answers, called))
-        except ImageRefusedError:
-            continue
+    with FilmReader(workers=1) as reader:
+        for row in choose_films(probabilities, targets, thresholds, n_films=n_films):
+            answers = dict(zip(predictor.findings, probabilities[row].tolist(), strict=True))
+            called = [name for name, place in zip(answers, probabilities[row] >= thresholds, strict=True) if place]
+            truth = tuple(name for name in known if table[name].iloc[row] == 1)
+            try:
+                image = reader.read(Path(table["path"].iloc[row]))
+            except ImageRefusedError:
+                continue
+            films.append(_film(predictor, image, image_ids[row], truth, answers, called))
     return films
 
 
@@ -113,16 +116,14 @@ def _clearest(
 
 def _film(
     predictor: "Predictor",
+    image: "Image",
     image_id: str,
-    path: Path,
     truth: tuple[str, ...],
     answers: Mapping[str, float],
     called: Sequence[str],
 ) -> "GalleryFilm":
-    from hilum.imaging import read_image
     from hilum.reporting import GalleryFilm
 
-    image = read_image(path)
     small = _shrink(image)
     return GalleryFilm(
         image_id=image_id,

@@ -27,7 +27,7 @@ def explain(
 ) -> None:
     """Write a heat map over the film for every finding that is called present. Not a medical device."""
     from hilum.findings import get_finding
-    from hilum.imaging import read_image
+    from hilum.imaging import FilmReader
     from hilum.inference import Predictor, collect_files
     from hilum.models import load_bundle
 
@@ -38,10 +38,10 @@ def explain(
     _check_findings(wanted, predictor.findings)
     pictures: list[Path] = []
     n_refused = 0
-    with progress(f"explaining {count(len(files), 'film')}") as on_progress:
+    with progress(f"explaining {count(len(files), 'film')}") as on_progress, FilmReader(workers=1) as reader:
         for number, file in enumerate(files):
             try:
-                pictures += _explain_film(predictor, read_image(file), file, wanted, method, out)
+                pictures += _explain_film(predictor, reader.read(file), file, wanted, method, out)
             except ImageRefusedError as refusal:
                 n_refused += 1
                 complain(f"{file.name}   not answered: {refusal.code}. {refusal}")

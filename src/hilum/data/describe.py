@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 
 from hilum.data.augmentation import Augmentation, AugmentationSection
 from hilum.data.manifest import SPLITS, Manifest
 from hilum.errors import ImageRefusedError
 from hilum.findings import NO_FINDING, get_finding
-from hilum.imaging import read_square
+from hilum.imaging import FilmReader
 from hilum.metrics import no_finding_target
 from hilum.records import Description, SampleFilm
 
@@ -93,22 +93,18 @@ def _open_sample(manifest: Manifest, sample: int, seed: int) -> _Opened:
     films: list[SampleFilm] = []
     levels = np.zeros(_N_LEVELS, dtype=np.int64)
     n_problems = 0
-    for row in rows:
-        entry = manifest.table.iloc[int(row)]
-        try:
-            pixels: UInt8[np.ndarray, "size size"] = read_square(_path(entry), _SAMPLE_PX, rule="pad")
-        except ImageRefusedError:
-            n_problems += 1
-            continue
-        levels += np.bincount(pixels.ravel() // (256 // _N_LEVELS), minlength=_N_LEVELS)
-        if len(films) < _N_SHOWN:
-            films.append(SampleFilm(pixels, _caption(entry, manifest.findings)))
+    entries = [manifest.table.iloc[int(row)] for row in rows]
+    with FilmReader() as reader:
+        squares = reader.squares([Path(entry["path"]) for entry in entries], _SAMPLE_PX, rule="pad")
+        for entry, pixels in zip(entries, squares, strict=True):
+            if isinstance(pixels, ImageRefusedError):
+                n_problems += 1
+                continue
+            levels += np.bincount(pixels.ravel() // (256 // _N_LEVELS), minlength=_N_LEVELS)
+            if len(films) < _N_SHOWN:
+                films.append(SampleFilm(pixels, _caption(entry, manifest.findings)))
     shares = levels / max(int(levels.sum()), 1)
     return _Opened(films, tuple(float(share) for share in shares), n_problems)
-
-
-def _path(entry: "pd.Series[str]") -> Path:
-    return Path(entry["path"])
 
 
 def _caption(entry: "pd.Series[float]", findings: Sequence[str]) -> str:

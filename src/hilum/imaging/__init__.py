@@ -7,7 +7,7 @@ from hilum.imaging.deidentify_profile import METHOD_CODES
 from hilum.imaging.dicom_tree import DicomTree, find_dicom
 from hilum.imaging.dicom_writer import write_dicom
 from hilum.imaging.film import IMAGE_ENDINGS, read_image, read_square
-from hilum.imaging.film_reader import FilmReader, ReadLimits
+from hilum.imaging.film_reader import FilmReader, ReadLimits, SquareFilm
 from hilum.imaging.flag import FLAGS
 from hilum.imaging.header_facts import header_facts
 from hilum.imaging.identity import FilmIdentity, identity_record, pixel_record, read_identity
@@ -30,6 +30,7 @@ __all__ = [
     "IdentityKey",
     "ReadLimits",
     "ResizeRule",
+    "SquareFilm",
     "TextBox",
     "deidentify_film",
     "deidentify_folder",

@@ -18,19 +18,19 @@ from pathlib import Path
 from threading import BoundedSemaphore, Lock
 from time import monotonic
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from jaxtyping import UInt8
 
 from hilum.errors import HilumError, ImageRefusedError, InvalidValueError, MissingExtraError
 from hilum.imaging.decode_message import Message, MessageError, Record, TooLateError, pack, receive, write_all
-from hilum.imaging.decode_task import read_record, square_record
+from hilum.imaging.decode_task import film_record, read_record, square_record
 from hilum.imaging.refusal import LARGEST_PIXELS, REFUSALS, refuse
 from hilum.imaging.square import ResizeRule
 from hilum.records import Image, ImageFacts
 
-__all__ = ["FilmReader", "ReadLimits"]
+__all__ = ["FilmReader", "ReadLimits", "SquareFilm"]
 
 _AHEAD = 2
 """Films a worker may be ahead of who reads the results."""
@@ -50,7 +50,7 @@ class ReadLimits:
 
     Attributes:
         cpu_s: Seconds of processor time until the header has been read.
-        memory_bytes: Bytes until then.
+        memory_bytes: Bytes until then, beside the file itself, which may be held three times over.
         cpu_s_per_megapixel: Seconds more for each million pixels that the header promises.
         bytes_per_pixel: Bytes more for each of these pixels.
         patience: Wall time, as a multiple of the processor time: for decoders that sleep, and slow disks.
@@ -66,6 +66,13 @@ class ReadLimits:
         for name, value in dataclasses.asdict(self).items():
             if not value > 0:
                 raise InvalidValueError(f"{name} must be above 0, got {value}")
+
+
+class SquareFilm(NamedTuple):
+    """A film as a network takes it, with what is known about the file."""
+
+    pixels: UInt8[np.ndarray, "size_px size_px"]
+    facts: ImageFacts
 
 
 class FilmReader:
@@ -122,10 +129,20 @@ class FilmReader:
             InvalidValueError: ``size_px`` below 1, or an unknown rule.
             MissingExtraError: A DICOM file, and pydicom is not installed.
         """
-        if size_px < 1 or rule not in {"pad", "stretch"}:
-            raise InvalidValueError(f"expected size_px >= 1 and rule pad or stretch, got {size_px} and {rule!r}")
-        for answer in self.map(square_record, paths, options={"size_px": size_px, "rule": rule}):
+        for answer in self.map(square_record, paths, options=_square_options(size_px, rule)):
             yield answer if isinstance(answer, ImageRefusedError) else _square(answer, size_px)
+
+    def films(
+        self, paths: Iterable[Path], size_px: int, *, rule: ResizeRule = "pad"
+    ) -> Iterator[SquareFilm | ImageRefusedError]:
+        """Yield each film as a square with its facts, or its refusal, in the order of ``paths``.
+
+        Raises:
+            InvalidValueError: ``size_px`` below 1, or an unknown rule.
+            MissingExtraError: A DICOM file, and pydicom is not installed.
+        """
+        for answer in self.map(film_record, paths, options=_square_options(size_px, rule)):
+            yield answer if isinstance(answer, ImageRefusedError) else _film(answer, size_px)
 
     def map(
         self, task: Callable[..., Record], paths: Iterable[Path], *, options: Mapping[str, Any] | None = None
@@ -379,6 +396,22 @@ def _image(record: Record) -> Image:
         ):
             return Image(pixels, facts)
     raise _unsound()
+
+
+def _square_options(size_px: int, rule: ResizeRule) -> Record:
+    if size_px < 1 or rule not in {"pad", "stretch"}:
+        raise InvalidValueError(f"expected size_px >= 1 and rule pad or stretch, got {size_px} and {rule!r}")
+    return {"size_px": size_px, "rule": rule}
+
+
+def _film(record: Record, size_px: int) -> SquareFilm | ImageRefusedError:
+    square = _square(record, size_px)
+    if isinstance(square, ImageRefusedError):
+        return square
+    try:
+        return SquareFilm(square, ImageFacts.model_validate_json(json.dumps(record.get("facts"))))
+    except (ValueError, TypeError):
+        return _unsound()
 
 
 def _square(record: Record, size_px: int) -> np.ndarray | ImageRefusedError:

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from jaxtyping import Float64, Int64, UInt8
 
 from hilum.data import PixelStore
 from hilum.errors import BundleError, DataError, ImageRefusedError, InvalidValueError
-from hilum.imaging import read_image, resize_square
+from hilum.imaging import FilmReader, SquareFilm, resize_square
 from hilum.inference.calibration import calibrate
 from hilum.metrics import apply_platt
 from hilum.models import Bundle
@@ -48,12 +49,18 @@ class Predictor:
         return f"Predictor({self.bundle!r}, {self._device})"
 
     def predict_files(
-        self, paths: Sequence[Path], *, batch_size: int = _BATCH, on_progress: OnProgress | None = None
+        self,
+        paths: Sequence[Path],
+        *,
+        reader: FilmReader | None = None,
+        batch_size: int = _BATCH,
+        on_progress: OnProgress | None = None,
     ) -> Iterator[Prediction]:
         """Answer for files, in their order; a file that cannot be answered gives a prediction that says why.
 
         Args:
-            paths: Files; not opened before their turn.
+            paths: Files; opened in processes of their own, a few ahead of their turn.
+            reader: What opens them; one of its own, with two processes, if None.
             batch_size: Films that go through the network together; no answer depends on it.
             on_progress: Told of files done and files in all.
 
@@ -66,10 +73,14 @@ class Predictor:
             BundleError: The model gives outputs that are not finite.
         """
         _check_batch_size(batch_size)
-        for start in range(0, len(paths), batch_size):
-            yield from self._predict_batch(paths[start : start + batch_size])
-            if on_progress:
-                on_progress(min(start + batch_size, len(paths)), len(paths))
+        rules = self.bundle.spec.input
+        with nullcontext(reader) if reader else FilmReader() as opened:
+            films = opened.films(paths, rules.size_px, rule=rules.resize)
+            for start in range(0, len(paths), batch_size):
+                part = paths[start : start + batch_size]
+                yield from self._predict_batch(part, list(islice(films, len(part))))
+                if on_progress:
+                    on_progress(start + len(part), len(paths))
 
     def predict_image(self, image: Image, *, path: Path = Path("image")) -> Prediction:
         """Answer for a film that has been read already; ``path`` names it in the answer.
@@ -77,7 +88,8 @@ class Predictor:
         Raises:
             BundleError: The model gives outputs that are not finite.
         """
-        (logits,) = self._logits(self._square(image)[None])
+        rules = self.bundle.spec.input
+        (logits,) = self._logits(resize_square(image.pixels, rules.size_px, rule=rules.resize)[None])
         return self._answered(path, image.facts, logits)
 
     def logits_from_store(
@@ -110,28 +122,16 @@ class Predictor:
                 on_progress(min(start + batch_size, len(rows)), len(rows))
         return logits
 
-    def _predict_batch(self, paths: Sequence[Path]) -> list[Prediction]:
-        # Only squares are kept: sixteen films at their own size could fill the memory.
-        outcomes = [self._read(path) for path in paths]
-        films = [outcome for outcome in outcomes if isinstance(outcome, _Film)]
-        logits = iter(self._logits(np.stack([film.square for film in films]))) if films else iter(())
-        return [
-            self._answered(path, outcome.facts, next(logits))
-            if isinstance(outcome, _Film)
-            else self._refused(path, outcome)
-            for path, outcome in zip(paths, outcomes, strict=True)
-        ]
-
-    def _read(self, path: Path) -> "_Film | ImageRefusedError":
-        try:
-            image = read_image(path)
-        except ImageRefusedError as refusal:
-            return refusal
-        return _Film(self._square(image), image.facts)
-
-    def _square(self, image: Image) -> UInt8[np.ndarray, "size size"]:
-        rules = self.bundle.spec.input
-        return resize_square(image.pixels, rules.size_px, rule=rules.resize)
+    def _predict_batch(
+        self, paths: Sequence[Path], films: Sequence[SquareFilm | ImageRefusedError]
+    ) -> Iterator[Prediction]:
+        squares = [film.pixels for film in films if isinstance(film, SquareFilm)]
+        logits = iter(self._logits(np.stack(squares))) if squares else iter(())
+        for path, film in zip(paths, films, strict=True):
+            if isinstance(film, SquareFilm):
+                yield self._answered(path, film.facts, next(logits))
+            else:
+                yield self._refused(path, film)
 
     def _logits(self, pixels: UInt8[np.ndarray, "image size size"]) -> Float64[np.ndarray, "image finding"]:
         with torch.inference_mode():
@@ -170,14 +170,6 @@ class Predictor:
             advice=str(refusal),
             bundle_digest=self.bundle.digest,
         )
-
-
-@dataclass(frozen=True, eq=False)
-class _Film:
-    """What is kept of a film that was read."""
-
-    square: UInt8[np.ndarray, "size size"]
-    facts: ImageFacts
 
 
 def _answer(score: float, probability: float, rule: FindingRule) -> FindingAnswer:
