@@ -10,7 +10,8 @@ from functools import lru_cache
 from typing import Literal, Protocol
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64, UInt8
+from jaxtyping import Bool, Float32, Float64, Int64, UInt8
+from PIL import Image as Pillow
 from scipy.ndimage import gaussian_filter
 from sklearn.linear_model import LogisticRegression
 
@@ -31,9 +32,16 @@ _FEWEST_FILMS = 100
 _N_PHANTOMS = 150
 _N_TAUGHT = 1500
 _FOLDS = 3
-_SURE = 0.95
-_COMPONENTS = 40
-_UNLIKE = 8.0
+_SURE = 0.9
+_EVEN = 8.0
+"""Lines at the border whose grey values spread less are no part of the exposed field."""
+_WIDE_BORDER, _WIDEST_BORDER = 3, 20
+_N_COMPARED, _NEIGHBOURS = 4000, 5
+_UNLIKE, _UNLIKE_TURNED = 8.0, 5.5
+"""Few films are turned, so one that seems so and is odd even when turned back is rather no chest film at all."""
+_FEWEST_FOR_MIRROR = 1000
+"""Fewer films teach too little about mirror images: they are not judged for it."""
+_MIRRORED = -2.8
 
 
 @dataclass(frozen=True)
@@ -55,28 +63,41 @@ def judge_poses(thumbnails: Thumbnails) -> list[PoseSuspect]:
     """Return the films that look inverted, turned, mirrored or unlike the others, by rows; empty if all look right.
 
     Films that cannot be read, and lateral ones by their view, are left out. ``unlike_the_others`` needs a set of at
-    least 100 films.
+    least 100 films, ``mirrored`` one of at least 1,000.
     """
     frontal = np.array([view.upper() not in _LATERAL for view in thumbnails.views], dtype=bool)
     rows = np.flatnonzero(thumbnails.readable & frontal)
     if not len(rows):
         return []
-    films = thumbnails.films(rows)
+    films = _exposed(thumbnails.films(rows))
     features = np.concatenate([_features(part) for part in np.array_split(films, -(-len(films) // 1024))])
     chances = _chances(films, features, thumbnails.groups[rows])
     turned = chances.argmax(axis=1)
     sure = (turned > 0) & (1 - chances[:, 0] >= _SURE)
+    far = _strangeness(films, features, turned, ~sure)
+    odd = far > np.where(sure, _UNLIKE_TURNED, _UNLIKE)
     suspects = [
         PoseSuspect(int(rows[place]), _kind(*_TURNS[turned[place]]), float(1 - chances[place, 0]))
-        for place in np.flatnonzero(sure)
+        for place in np.flatnonzero(sure & ~odd)
     ]
-    if len(rows) >= _FEWEST_FILMS:
-        far = _strangeness(features, ~sure)
-        suspects += [
-            PoseSuspect(int(rows[place]), "unlike_the_others", float(1 - _UNLIKE / (2 * far[place])))
-            for place in np.flatnonzero((far > _UNLIKE) & ~sure)
-        ]
+    suspects += [
+        PoseSuspect(int(rows[place]), "unlike_the_others", float(1 - _UNLIKE_TURNED / (2 * far[place])))
+        for place in np.flatnonzero(odd)
+    ]
+    suspects += _mirrored(films, thumbnails.groups, rows, np.flatnonzero(~sure & ~odd))
     return sorted(suspects, key=lambda suspect: suspect.row)
+
+
+def _mirrored(films: Films, groups: Rows, rows: Rows, places: Rows) -> list[PoseSuspect]:
+    if len(places) < _FEWEST_FOR_MIRROR:
+        return []
+    from hilum.data.doctor.mirror import mirror_scores  # torch, for large sets alone
+
+    scores = mirror_scores(films[places], groups[rows[places]])
+    return [
+        PoseSuspect(int(rows[places[at]]), "mirrored", float(1 / (1 + np.exp(scores[at]))))
+        for at in np.flatnonzero(scores < _MIRRORED)
+    ]
 
 
 def _kind(inverted: bool, turns: int) -> PoseKind:  # noqa: FBT001 - a pair of the table above
@@ -111,7 +132,7 @@ def _chances(films: Films, features: Features, groups: Rows) -> Float64[np.ndarr
 def _judge_of_phantoms() -> _Judge:
     from hilum.phantoms import render_film
 
-    return _teach(np.stack([render_film(0, index, size_px=64).pixels for index in range(_N_PHANTOMS)]))
+    return _teach(_exposed(np.stack([render_film(0, index, size_px=64).pixels for index in range(_N_PHANTOMS)])))
 
 
 def _teach(films: Films) -> _Judge:
@@ -127,6 +148,24 @@ def _teach(films: Films) -> _Judge:
 def _turn(films: Films, inverted: bool, turns: int) -> Films:  # noqa: FBT001 - a pair of the table above
     turned = np.rot90(films, turns, axes=(1, 2))
     return 255 - turned if inverted else turned
+
+
+def _exposed(films: Films) -> Films:
+    """Return the exposed fields stretched to the whole square: even lines at the borders are cut off."""
+    films = films.copy()
+    ends = [_even_borders(films.std(axis=axis)) for axis in (2, 1)]
+    for place in np.flatnonzero(np.concatenate(ends, axis=1).max(axis=1) >= _WIDE_BORDER):
+        (top, bottom), (left, right) = ends[0][place], ends[1][place]
+        field = Pillow.fromarray(films[place, top : 64 - bottom, left : 64 - right])
+        films[place] = field.resize((64, 64), Pillow.Resampling.BILINEAR)
+    return films
+
+
+def _even_borders(spread: Float64[np.ndarray, "film line"]) -> Int64[np.ndarray, "film 2"]:
+    """Return how many lines in a row are nearly of one grey at both ends; at most 20 at each."""
+    lively = spread > _EVEN
+    lively[:, _WIDEST_BORDER : 64 - _WIDEST_BORDER] = True
+    return np.column_stack([lively.argmax(axis=1), lively[:, ::-1].argmax(axis=1)])
 
 
 def _features(films: Films) -> Features:
@@ -148,14 +187,41 @@ def _halved(films: Float32[np.ndarray, "film 32 32"]) -> Float32[np.ndarray, "fi
     return cells.reshape(len(films), 256)
 
 
-def _strangeness(features: Features, right: Int64[np.ndarray, " film"]) -> Float64[np.ndarray, " film"]:
-    """Return how far each film lies outside what the right ones span, in robust standard deviations."""
-    known = features[right]
-    known = known[:: max(1, len(known) // 20_000)]
-    mean = known.mean(axis=0)
-    _, vectors = np.linalg.eigh(np.cov(known - mean, rowvar=False))
-    main = vectors[:, -min(_COMPONENTS, len(known) // 4) :]
-    away = features - mean
-    error = np.log(((away - away @ main @ main.T) ** 2).sum(axis=1) + 1e-9).astype(np.float64)
-    middle = np.median(error[right])
-    return np.asarray((error - middle) / (1.4826 * np.median(np.abs(error[right] - middle)) + 1e-9))
+def _strangeness(
+    films: Films, features: Features, turned: Rows, right: Bool[np.ndarray, " film"]
+) -> Float64[np.ndarray, " film"]:
+    """Return how far each film, turned back, is from the right films most like it, in robust standard deviations.
+
+    Only structure counts, not grey: an exposure that is unusual makes no other film. 0 in small sets.
+    """
+    far = np.zeros(len(films))
+    known = np.flatnonzero(right)
+    if len(known) < _FEWEST_FILMS:
+        return far
+    known = known[np.unique(np.linspace(0, len(known) - 1, _N_COMPARED).astype(np.int64))]
+    reference = _structure(features[known])
+    own = np.full(len(films), -1)
+    own[known] = np.arange(len(known))
+    for part in np.array_split(np.arange(len(films)), -(-len(films) // 1024)):
+        far[part] = _distance(_structure(features[part]), reference, own[part])
+    for place in np.flatnonzero(turned):
+        inverted, turns = _TURNS[turned[place]]
+        back = _turn(films[place : place + 1], inverted, -turns)
+        both = _structure(_features(np.concatenate([back, back[:, :, ::-1]])))
+        far[place] = _distance(both, reference, np.full(2, -1)).min()
+    middle = np.median(far[right])
+    return np.asarray((far - middle) / (1.4826 * np.median(np.abs(far[right] - middle)) + 1e-9))
+
+
+def _structure(features: Features) -> Features:
+    structure: Features = features[:, 256:]
+    length: Features = np.linalg.norm(structure, axis=1, keepdims=True) + 1e-9
+    return np.asarray(structure / length)
+
+
+def _distance(films: Features, reference: Features, own: Int64[np.ndarray, " film"]) -> Float64[np.ndarray, " film"]:
+    """Return 1 less the cosine to the fifth nearest of the reference; ``own`` is a film's place in it, or -1."""
+    cosine = films @ reference.T
+    inside = np.flatnonzero(own >= 0)
+    cosine[inside, own[inside]] = -1
+    return np.asarray(1 - np.partition(cosine, -_NEIGHBOURS, axis=1)[:, -_NEIGHBOURS], dtype=np.float64)

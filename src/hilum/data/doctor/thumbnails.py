@@ -186,7 +186,7 @@ def _key(path: Path) -> str:
 
 def _read_cache(cache: Path) -> dict[str, Look]:
     try:
-        with np.load(cache, allow_pickle=False) as kept:
+        with cache.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
             if int(kept["schema"]) != _SCHEMA:
                 return {}
             keys, pixels, boxes, sizes, told = (kept[name] for name in _ARRAYS)
