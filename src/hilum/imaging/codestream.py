@@ -1,6 +1,6 @@
 """How large a compressed picture says it is, from its first bytes: to be known before a decoder makes room for it.
 
-Source: ITU-T T.81 B.2.2 and T.87 C.2.2 (JPEG and JPEG-LS frame headers), T.800 A.5.1 (the size segment of JPEG 2000 and HTJ2K).
+Source: ITU-T T.81 B.2.2 and T.87 C.2.2 (JPEG and JPEG-LS frame headers), T.800 A.5.1 (JPEG 2000).
 """
 
 from struct import unpack_from
