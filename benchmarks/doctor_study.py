@@ -231,10 +231,10 @@ def page(counts, beside, rest, twins, judged, n_films, minutes):
     lines = [
         "# 0003: what the doctor finds of planted faults",
         "",
-        f"**Asked.** Of faults planted into {n_films:,} real films of two encodings (256 and 320 px; many films stand in",
+        f"**Asked.** Of faults planted into {n_films:,} real films of two encodings (256 and 320 px; many stand in",
         "both), how many does `hilum data doctor` name under the right check, and what does it name beside them?",
-        f"Thresholds were chosen on the same films, before these faults were planted. It took {minutes:.0f} minutes on one",
-        "thread of two with other work beside it.",
+        f"Thresholds were chosen on the same films, before these faults were planted. It took {minutes:.0f} minutes,",
+        "with other work beside it.",
         "",
         "| planted | films | named | by a check of |",
         "| --- | ---: | ---: | --- |",

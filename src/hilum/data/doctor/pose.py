@@ -11,11 +11,10 @@ from typing import Literal, Protocol
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
-from PIL import Image as Pillow
 from scipy.ndimage import gaussian_filter
 from sklearn.linear_model import LogisticRegression
 
-from hilum.data.doctor.thumbnails import Thumbnails
+from hilum.data.doctor.thumbnails import Thumbnails, shrink
 
 __all__ = ["PoseKind", "PoseSuspect", "judge_poses"]
 
@@ -156,8 +155,7 @@ def _exposed(films: Films) -> Films:
     ends = [_even_borders(films.std(axis=axis)) for axis in (2, 1)]
     for place in np.flatnonzero(np.concatenate(ends, axis=1).max(axis=1) >= _WIDE_BORDER):
         (top, bottom), (left, right) = ends[0][place], ends[1][place]
-        field = Pillow.fromarray(films[place, top : 64 - bottom, left : 64 - right])
-        films[place] = field.resize((64, 64), Pillow.Resampling.BILINEAR)
+        films[place] = shrink(films[place, top : 64 - bottom, left : 64 - right])
     return films
 
 

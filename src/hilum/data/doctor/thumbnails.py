@@ -11,16 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Int32, Int64, UInt8
-from PIL import Image as Pillow
 
 from hilum.data.manifest import Manifest
 from hilum.data.store import PixelStore
 from hilum.errors import ImageRefusedError
-from hilum.imaging import FilmReader
+from hilum.imaging import FilmReader, resize_square
 from hilum.imaging.thumbnail import thumbnail_record
 from hilum.runs import atomic_path
 
-__all__ = ["THUMBNAIL_PX", "Thumbnails", "collect_thumbnails"]
+__all__ = ["THUMBNAIL_PX", "Thumbnails", "collect_thumbnails", "shrink"]
 
 OnProgress = Callable[[int, int], None]
 
@@ -67,8 +66,7 @@ class Thumbnails:
         films: UInt8[np.ndarray, "film 64 64"] = self.pixels[rows]
         for place in np.flatnonzero((self.boxes[rows, 2:] != THUMBNAIL_PX).any(axis=1)):
             top, left, height, width = self.boxes[rows[place]].tolist()
-            film = Pillow.fromarray(films[place, top : top + height, left : left + width])
-            films[place] = film.resize((THUMBNAIL_PX, THUMBNAIL_PX), Pillow.Resampling.BILINEAR)
+            films[place] = shrink(films[place, top : top + height, left : left + width])
         return films
 
 
@@ -106,6 +104,11 @@ def collect_thumbnails(
     if cache and any(key and key not in known for key in keys):
         _write_cache(cache, keys, thumbnails)
     return thumbnails
+
+
+def shrink(film: UInt8[np.ndarray, "height width"]) -> UInt8[np.ndarray, "64 64"]:
+    """Return a film at the size of a thumbnail, stretched where it is not square."""
+    return resize_square(film.astype(np.float32) / 255, THUMBNAIL_PX, rule="stretch")
 
 
 Look = dict[str, Any]
@@ -159,9 +162,8 @@ def _from_store(store: PixelStore, image_ids: list[str]) -> "Iterator[Look | tup
             yield told.get(name, ("missing", "The pixel store does not hold this film."))
             continue
         square = store.read([row])[0]
-        small = Pillow.fromarray(square).resize((THUMBNAIL_PX, THUMBNAIL_PX), Pillow.Resampling.BILINEAR)
         box = _film_in(square) if store.rule == "pad" else [0, 0, THUMBNAIL_PX, THUMBNAIL_PX]
-        yield {"pixels": np.asarray(small), "box": box, "size": [0, 0], "view": "", "flags": []}
+        yield {"pixels": shrink(square), "box": box, "size": [0, 0], "view": "", "flags": []}
 
 
 def _film_in(square: UInt8[np.ndarray, "size size"]) -> list[int]:
