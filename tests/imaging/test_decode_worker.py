@@ -61,7 +61,9 @@ def test_a_film_is_answered_after_its_size_was_told(tmp_path):
     assert said[0].values == {"n_pixels": 48}
     assert (said[1].values["facts"]["width_px"], said[1].arrays["pixels"].shape) == (8, (6, 8))
     assert said[2].values["code"] == "missing"
-    assert budget.calls == [("begin",), ("grow", 48), ("end",), ("rest",), ("begin",), ("end",), ("rest",)]
+    n_bytes = (tmp_path / "a.png").stat().st_size
+    begun, absent = ("begin", n_bytes), ("begin", 0)
+    assert budget.calls == [begun, ("grow", 48), ("end",), ("rest",), absent, ("end",), ("rest",)]
 
 
 @pytest.mark.parametrize(
@@ -98,11 +100,11 @@ def test_the_kernel_is_told_the_limits(monkeypatch):
     budget = Budget(LIMITS)
     hard = set_to[resource.RLIMIT_AS][1]
     assert hard == gibibyte + 2**28 + 96 * 36_000_000 + 64 * 2**20
-    budget.begin()
-    assert set_to[resource.RLIMIT_AS] == (gibibyte + 2**28, hard)
+    budget.begin(1000)
+    assert set_to[resource.RLIMIT_AS] == (gibibyte + 2**28 + 3000, hard)
     assert clocks == {signal.ITIMER_PROF: 1.5, signal.ITIMER_REAL: 16.0}
     budget.grow(2_000_000)
-    assert set_to[resource.RLIMIT_AS] == (gibibyte + 2**28 + 192_000_000, hard)
+    assert set_to[resource.RLIMIT_AS] == (gibibyte + 2**28 + 3000 + 192_000_000, hard)
     assert clocks == {signal.ITIMER_PROF: 3.5, signal.ITIMER_REAL: 36.0}
     budget.end()
     assert set_to[resource.RLIMIT_AS] == (hard, hard)
@@ -114,7 +116,7 @@ def test_the_kernel_is_told_the_limits(monkeypatch):
     held[0] += 2**28
     budget.rest()
     assert trimmed
-    budget.begin()  # what could not be given back leaves room for a header
+    budget.begin(0)  # what could not be given back leaves room for a header
     assert set_to[resource.RLIMIT_AS][0] == held[0] + 2**28 - 3 * 2**26
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from hilum.errors import ImageRefusedError, MissingExtraError
 from hilum.imaging.decode_message import Message, pack, receive, write_all
 from hilum.imaging.dicom_header import load_pydicom
-from hilum.imaging.refusal import LARGEST_PIXELS, before_decoding, refuse
+from hilum.imaging.refusal import LARGEST_BYTES, LARGEST_PIXELS, before_decoding, refuse
 from hilum.runs import keep_freed_memory
 
 __all__ = ["Budget", "main", "serve"]
@@ -32,6 +32,8 @@ __all__ = ["Budget", "main", "serve"]
 _SPARE = 64 * 2**20
 _KEPT_SHARE = 0.75
 _FILES = 64
+_COPIES = 3
+"""Of a file, while its header is read: mapped, read, cut out."""
 _CLOCKS = (signal.ITIMER_PROF, signal.ITIMER_REAL)
 _GRACE_S = 1.0
 """Wall time after which a decoder ends itself, when hilum, which should have ended it, is gone."""
@@ -46,17 +48,18 @@ class Budget:
         self._base = _address_space()
         self._kept = int(limits["memory_bytes"] * _KEPT_SHARE)
         self._hard = _lower(resource.RLIMIT_AS, int(self._base + largest) + _SPARE)
-        self._start = self._base
+        self._start, self._held = self._base, limits["memory_bytes"]
 
-    def begin(self) -> None:
-        """Start the clock of a film."""
+    def begin(self, n_bytes: int) -> None:
+        """Start the clock of a film whose file has ``n_bytes``, which may be held a few times over."""
         self._start = _address_space()
-        self._allow(self._limits["memory_bytes"], self._limits["cpu_s"])
+        self._held = self._limits["memory_bytes"] + _COPIES * n_bytes
+        self._allow(self._held, self._limits["cpu_s"])
 
     def grow(self, n_pixels: int) -> None:
         """Allow what a film of ``n_pixels`` needs."""
         self._allow(
-            self._limits["memory_bytes"] + self._limits["bytes_per_pixel"] * n_pixels,
+            self._held + self._limits["bytes_per_pixel"] * n_pixels,
             self._limits["cpu_s"] + self._limits["cpu_s_per_megapixel"] * n_pixels / 1e6,
         )
 
@@ -96,7 +99,7 @@ def _answer(asked: Mapping[str, Any], sink: int, budget: Budget | None) -> list[
     task = _task(asked["task"])
     try:
         if budget:
-            budget.begin()
+            budget.begin(_size_of(asked["path"]))
         with before_decoding(tell):
             record = task(Path(asked["path"]), **asked["options"])
         arrays = {name: value for name, value in record.items() if isinstance(value, np.ndarray)}
@@ -142,6 +145,13 @@ def _address_space() -> int:
         with open("/proc/self/statm", "rb") as stream:  # noqa: PTH123 - several times a film
             return int(stream.read().split()[0]) * resource.getpagesize()
     except OSError:
+        return 0
+
+
+def _size_of(path: str) -> int:
+    try:
+        return min(os.stat(path).st_size, LARGEST_BYTES)  # noqa: PTH116 - several hundred films a second
+    except (OSError, ValueError):
         return 0
 
 
