@@ -33,7 +33,7 @@ _CANDIDATES = 4
 _LEAST_COARSE, _LEAST_SIMILARITY = 0.75, 0.9
 _LARGEST_MOVE = 0.16
 """Largest shift (share of the half side) and change of scale that is still the same film."""
-_BLOCK, _PAIR_BLOCK = 1024, 256
+_BLOCK, _QUERY_BLOCK, _PAIR_BLOCK = 1024, 512, 256
 _STEPS = 8
 _LEVELS = 40.0
 """Steps per unit when features are kept as bytes."""
@@ -111,10 +111,10 @@ def _candidates(coarse: Int8[np.ndarray, "film 32 32"], on_progress: OnProgress 
     variants = [(crop, mirror) for mirror in (False, True) for crop in (0.0, _CROP)]
     base = _described(coarse, whitening, 0.0, mirror=False)
     found: list[Int64[np.ndarray, "pair 5"]] = []
-    n_blocks = -(-len(coarse) // _BLOCK)
+    n_blocks = -(-len(coarse) // _QUERY_BLOCK)
     for turn, (crop, mirror) in enumerate(variants):
-        for block, start in enumerate(range(0, len(coarse), _BLOCK)):
-            query = _described(coarse[start : start + _BLOCK], whitening, crop, mirror=mirror)
+        for block, start in enumerate(range(0, len(coarse), _QUERY_BLOCK)):
+            query = _described(coarse[start : start + _QUERY_BLOCK], whitening, crop, mirror=mirror)
             found.append(_nearest(query, base, start, mirror=mirror, cropped=crop > 0))
             if on_progress:
                 done = (turn * n_blocks + block + 1) / (len(variants) * n_blocks)
@@ -171,15 +171,12 @@ def _nearest(
     cosine = query @ base.T
     own = np.arange(len(query))
     cosine[own, start + own] = 0
-    nearness = np.abs(cosine)
-    if nearness.shape[1] > _CANDIDATES:
-        chosen = np.argpartition(nearness, -_CANDIDATES, axis=1)[:, -_CANDIDATES:]
-    else:
-        chosen = np.repeat(np.arange(nearness.shape[1])[None], len(query), axis=0)
-    film = np.repeat(own, chosen.shape[1])
-    other = chosen.ravel()
-    keep = nearness[film, other] >= _LEAST_COSINE
-    film, other = film[keep], other[keep]
+    near = (cosine >= _LEAST_COSINE) | (cosine <= -_LEAST_COSINE)
+    film, other = np.nonzero(near)
+    order = np.lexsort((-np.abs(cosine[film, other]), film))
+    film, other = film[order], other[order]
+    place = np.arange(len(film)) - np.searchsorted(film, film)  # how many of the same film stand before
+    film, other = film[place < _CANDIDATES], other[place < _CANDIDATES]
     sign = np.sign(cosine[film, other]).astype(np.int64)
     pairs = np.column_stack(
         [start + film, other, np.full(len(film), int(mirror)), sign, np.full(len(film), int(cropped))]
