@@ -134,6 +134,40 @@ def test_the_address_space_is_known_here_and_trimming_harms_nothing():
     decode_worker._trim()
 
 
+def test_its_whole_life_in_this_process(monkeypatch, tmp_path):
+    """With everything watched that would change this process for good."""
+    write_png(tmp_path / "a.png", np.arange(48, dtype=np.uint8).reshape(6, 8))
+    (inner, sink), (source, outer) = os.pipe(), os.pipe()
+    limits, written, exits = {}, [], []
+
+    def leave(status):
+        exits.append(status)
+        if threading.current_thread() is threading.main_thread():
+            raise SystemExit(status)
+
+    monkeypatch.setattr(os, "dup", {0: inner, 1: outer}.get)
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
+    monkeypatch.setattr(os, "_exit", leave)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(decode_worker, "keep_freed_memory", lambda: None)
+    monkeypatch.setattr(decode_worker, "Budget", lambda limits: Pretence())
+    monkeypatch.setattr(decode_worker, "_lower", lambda which, value: limits.update({which: value}))
+    monkeypatch.setattr(decode_worker.Path, "write_text", lambda path, text: written.append((str(path), text)))
+    square = "hilum.imaging.decode_task:square_record"
+    write_all(sink, pack(Message("start", {"tasks": [square], "limits": LIMITS})))
+    write_all(sink, pack(ask(square, tmp_path / "a.png", size_px=3, rule="stretch")))
+    os.close(sink)
+    with pytest.raises(SystemExit):
+        decode_worker.main()
+    os.close(outer)
+    assert [receive(source).kind for _ in range(3)] == ["ready", "pixels", "record"]
+    assert limits == {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0, resource.RLIMIT_NOFILE: 64}
+    assert written == [("/proc/self/oom_score_adj", "500")]
+    assert set(exits) == {0}
+    for descriptor in (inner, source):
+        os.close(descriptor)
+
+
 def test_by_hand_it_ends_quietly():
     done = subprocess.run(
         [sys.executable, "-m", "hilum.imaging.decode_worker"],
