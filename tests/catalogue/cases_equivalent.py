@@ -119,7 +119,7 @@ PICTURES = [
         "1-bit PNG",
         picture("film.png", lambda: Pillow.fromarray(bilevel())),
         truth=lambda: bilevel().astype(float),
-        also=("unlike_chest",),
+        also=("collimated", "unlike_chest"),
     ),
     same("png called dcm", "png", "PNG under the ending .dcm", picture("film.dcm", grey(), format="PNG")),
     same(
