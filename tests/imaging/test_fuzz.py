@@ -1,7 +1,7 @@
 """Files that nobody thought of: read, or refused with a code, in time; never anything else.
 
-``HILUM_FUZZ=50000 pytest tests/imaging/test_fuzz.py -m slow -s`` makes fifty thousand instead of ten; prints what became of
-them and how long it took.
+``HILUM_FUZZ=50000 pytest tests/imaging/test_fuzz.py -m slow -s`` makes fifty thousand of them instead of ten thousand,
+and prints what became of them and how long it took.
 """
 
 import os
