@@ -86,7 +86,7 @@ class Case:
         outcome: What must become of it.
         codes: The flags that must be there; or the codes a refusal may carry.
         build: Writes the file, or a folder of files that all must come to ``outcome``; returns its path.
-        truth: Grey values in [0, 1]; None for what is refused.
+        truth: Grey values in [0, 1]; for what is refused None, or the film that another loader may rightly find in it.
         tolerance: The largest difference allowed.
         mean_tolerance: The largest mean difference allowed; None where there is no need to say.
         also: Flags that may stand beside.

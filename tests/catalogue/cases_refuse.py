@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from catalogue import film as f
-from catalogue.case import Case
+from catalogue.case import Case, Truth
 from catalogue.cases_equivalent import grey, mode, picture
 from PIL import Image as Pillow
 
@@ -21,8 +21,8 @@ CT, MR, US, MAMMOGRAPHY, FOR_PROCESSING, SR = (
 LATERAL = {"CodeValue": "399067008", "CodingSchemeDesignator": "SCT", "CodeMeaning": "lateral projection"}
 
 
-def no(name: str, row: str, what: str, build: Callable[[Path], Path], *codes: str) -> Case:
-    return Case(name, row, "refuse", what, "refuse", build, codes=codes)
+def no(name: str, row: str, what: str, build: Callable[[Path], Path], *codes: str, truth: Truth | None = None) -> Case:
+    return Case(name, row, "refuse", what, "refuse", build, codes=codes, truth=truth)
 
 
 KINDS = [
@@ -302,7 +302,10 @@ PICTURES = [
         picture("film.tif", grey(lambda: f.film().astype(np.int32) * 65537)),
         "value_range",
     ),
-    *(no(kind, "other pictures", kind.upper(), other(kind), "format") for kind in ("webp", "gif", "bmp", "pdf")),
+    *(
+        no(kind, "other pictures", kind.upper(), other(kind), "format", truth=f.film_grey if kind != "pdf" else None)
+        for kind in ("webp", "gif", "bmp", "pdf")
+    ),
     no("heic", "other pictures", "HEIC", f.content(HEIC, "film.heic"), "format"),
     no("svg", "other pictures", "SVG", f.content(SVG, "film.svg"), "format"),
 ]

@@ -47,7 +47,7 @@ def _cells(case: Case) -> tuple[str, ...]:
     allowed = "none" if case.tolerance <= 1e-5 else f"{case.tolerance:.2g}"
     if case.mean_tolerance is not None:
         allowed = f"{case.mean_tolerance:g} in the mean"
-    return (case.name, _sentence(case.what), _ANSWERS[case.outcome], codes, "" if case.truth is None else allowed)
+    return (case.name, _sentence(case.what), _ANSWERS[case.outcome], codes, "" if case.outcome == "refuse" else allowed)
 
 
 def _sentence(text: str) -> str:

@@ -151,7 +151,7 @@ def test_names_and_codes_are_in_order():
         assert set(case.codes) <= known.keys(), case.name
         assert set(case.also) <= FLAGS.keys(), case.name
         assert bool(case.codes) == (case.outcome != "accept"), case.name
-        assert (case.truth is None) == (case.outcome == "refuse"), case.name
+        assert case.truth is not None or case.outcome == "refuse", case.name
         assert case.what, case.name
 
 
