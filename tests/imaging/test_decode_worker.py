@@ -157,8 +157,11 @@ def test_its_whole_life_in_this_process(monkeypatch, tmp_path):
     write_all(sink, pack(Message("start", {"tasks": [square], "limits": LIMITS})))
     write_all(sink, pack(ask(square, tmp_path / "a.png", size_px=3, rule="stretch")))
     os.close(sink)
+    before = set(threading.enumerate())
     with pytest.raises(SystemExit):
         decode_worker.main()
+    for watcher in set(threading.enumerate()) - before:
+        watcher.join()  # while it can only pretend to end this process
     os.close(outer)
     assert [receive(source).kind for _ in range(3)] == ["ready", "pixels", "record"]
     assert limits == {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0, resource.RLIMIT_NOFILE: 64}

@@ -30,7 +30,7 @@ def expected_interval(auroc: float, n_positive: int, n_negative: int) -> Interva
     Example:
         >>> interval = expected_interval(0.8, 25, 500)
         >>> round(interval.low, 2), round(interval.high, 2)
-        (0.7, 0.9)
+        (0.69, 0.91)
     """
     if not 0 <= auroc <= 1:
         raise InvalidValueError(f"auroc must lie between 0 and 1, got {auroc}")
