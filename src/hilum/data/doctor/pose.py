@@ -40,7 +40,7 @@ _UNLIKE, _UNLIKE_TURNED = 8.0, 5.5
 """Few films are turned, so one that seems so and is odd even when turned back is rather no chest film at all."""
 _FEWEST_FOR_MIRROR = 1000
 """Fewer films teach too little about mirror images: they are not judged for it."""
-_MIRRORED = -2.8
+_MIRRORED = -4.0
 
 
 @dataclass(frozen=True)
