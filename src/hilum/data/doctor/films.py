@@ -34,17 +34,17 @@ class _FlagRule:
     title: str
     severity: Severity
     fix: str
-    excludes: bool = False
 
 
 _LOOK = "Look at them: the page shows the first. Export them right, or leave them out."
 
 _FLAG_RULES = {
-    "polarity": _FlagRule("films that look inverted", "warning", _LOOK, excludes=True),
+    # Of single films; the set's own judge, which knows its films, does not agree, or they would be named by their pose.
+    "polarity": _FlagRule("films that look inverted, taken alone", "note", _LOOK),
     "polarity_header": _FlagRule("headers that contradict themselves about polarity", "warning", _LOOK),
-    "turned": _FlagRule("films turned by 90 or 180 degrees", "warning", _LOOK, excludes=True),
+    "turned": _FlagRule("films that look turned, taken alone", "note", _LOOK),
     "mirrored": _FlagRule("films said to be mirrored", "note", _LOOK),
-    "unlike_chest": _FlagRule("films unlike a frontal chest film", "warning", _LOOK),
+    "unlike_chest": _FlagRule("films unlike a frontal chest film, taken alone", "warning", _LOOK),
     "burned_in": _FlagRule(
         "text in the pixels, by the header",
         "warning",
@@ -154,7 +154,6 @@ def flagged_films(examination: Examination) -> Iterator[DoctorCheck]:
             by_code.get(code, []),
             severity=rule.severity,
             words=(f"flag_{code}", rule.title, "{n}. " + FLAGS.get(code, ""), rule.fix),
-            excludes=rule.excludes,
         )
     yield from _harmless(examination, {code: rows for code, rows in by_code.items() if code not in _FLAG_RULES})
 
