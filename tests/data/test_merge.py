@@ -60,6 +60,24 @@ def test_films_of_one_set_keep_one_patient_as_one(of):
     assert any("hold films of ChestX-ray14" in note for note in whole.notes)
 
 
+def test_a_patient_filmed_on_two_devices_stays_one(of):
+    devices = of(["CR", "DX", "", "CR"], folder="x")
+    whole = merge_manifests([devices, of("B")])
+    assert list(whole.table["patient_id"][:4]) == [f"made up/{name}" for name in devices.table["patient_id"]]
+    assert list(whole.table["source"][:4]) == ["CR", "DX", "made up", "CR"]
+    again = merge_manifests([whole, of("C")])
+    assert list(again.table["patient_id"][:8]) == list(whole.table["patient_id"])
+
+
+def test_a_pseudonym_is_one_patient_in_every_manifest(of):
+    names = ["0123456789abcdef0123"] * 2 + ["7"] * 2
+    this_year, last_year = of("CR", patients=names), of(["DX", "RF", "DX", ""], folder="x", patients=names)
+    whole = merge_manifests([this_year, last_year])
+    assert set(whole.table["patient_id"]) == {names[0], "CR/7", "made up/7"}
+    assert any("1 patient ids stand in made up and in made up and count as different" in note for note in whole.notes)
+    assert not any("count as different" in note for note in merge_manifests([of("CheXpert"), of("B")]).notes)
+
+
 def test_a_film_that_stands_in_two(of):
     first = of("ChestX-ray14", ("Effusion", "Mass"), folder="x", targets=[[1, np.nan]] * 4)
     second = of("ChestX-ray14 (Google)", ("Mass", "Fracture"), folder="x", targets=[[1, 0]] * 4)

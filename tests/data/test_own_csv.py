@@ -43,7 +43,11 @@ def test_columns_of_findings_with_unknown_cells(write_text, films):
 def test_optional_columns(write_text, films):
     csv = write_text("own.csv", "who,file,Mass,v,a,s,study", "x,a.png,1,AP,060Y,F,s1", "y,deep/b.png,0,PA,999,M,s2")
     columns = {"view": "v", "age_years": "a", "sex": "s", "study_id": "study"}
-    table = read(csv, films, optional_columns=columns).table
+    manifest = read(csv, films, optional_columns=columns)
+    table = manifest.table
+    assert manifest.notes == (
+        "1 of 2 cells of a are no age from 0 to 110 years (60, 060Y, 018M); they count as unknown",
+    )
     assert table[["view", "sex", "study_id"]].to_numpy().tolist() == [["AP", "F", "s1"], ["PA", "M", "s2"]]
     assert table["age_years"].tolist()[0] == 60
     assert np.isnan(table["age_years"].tolist()[1])

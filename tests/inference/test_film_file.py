@@ -44,3 +44,9 @@ def test_a_folder_without_film_is_an_error_that_names_it(tmp_path):
 def test_nothing_named_is_an_error():
     with pytest.raises(InvalidValueError, match="no file was named: name films or folders"):
         collect_files([])
+
+
+def test_files_named_by_their_uid_are_films(tmp_path):
+    for name in ("1.2.840.5", "IM0001", "notes.txt", ".hidden"):
+        (tmp_path / name).touch()
+    assert [path.name for path in collect_files([tmp_path])] == ["1.2.840.5", "IM0001"]

@@ -1,6 +1,8 @@
 """Several manifests into one: labels that a set does not have stay unknown, names become unique by source."""
 
+import re
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -13,14 +15,16 @@ from hilum.findings import FINDINGS, LABEL_SETS, LabelSet, get_finding
 __all__ = ["merge_manifests"]
 
 _OF_TITLE = {label_set.title: label_set for label_set in LABEL_SETS.values()}
+_PSEUDONYM = re.compile(r"[0-9a-f]{20}")
+_JOINED = " + "
 
 
 def merge_manifests(manifests: Sequence[Manifest], *, repeated: Literal["error", "first"] = "error") -> Manifest:
     """Put the films of several manifests into one.
 
     Image, study and patient ids get their film's source in front (``CheXpert/...``), the name of the manifest's file
-    where a film has none. Patients of films from one set, such as ChestX-ray14 under NIH's labels and under Google's,
-    stay one patient.
+    where a film has none. A patient of one manifest stays one patient, whichever devices the films are from, and so do
+    patients of one set, such as ChestX-ray14 under NIH's labels and under Google's, and pseudonyms made with a key.
 
     Args:
         manifests: Two or more.
@@ -50,12 +54,13 @@ def merge_manifests(manifests: Sequence[Manifest], *, repeated: Literal["error",
         *(f"{manifest.source}: {note}" for manifest in manifests for note in manifest.notes),
         *about_repeated,
         *about_splits,
+        *_about_patients(manifests),
         *_about_labels(manifests),
     ]
     return Manifest(
         whole,
         findings,
-        source=" + ".join(manifest.source for manifest in manifests),
+        source=_JOINED.join(manifest.source for manifest in manifests),
         phantom=manifests[0].phantom,
         notes=tuple(notes),
     )
@@ -64,14 +69,29 @@ def merge_manifests(manifests: Sequence[Manifest], *, repeated: Literal["error",
 def _renamed(manifest: Manifest) -> pd.DataFrame:
     table = manifest.table.copy()
     sources = [source or manifest.source for source in table["source"]]
-    # "ChestX-ray14 (Google)" are films of ChestX-ray14: its patients are the same people.
-    people = [source.partition(" (")[0] for source in sources]
     table["source"] = sources
     table["image_id"] = _prefixed(table["image_id"], sources)
-    for column in ("study_id", "patient_id"):
-        table[column] = _prefixed(table[column], people)
+    people = _people(manifest, sources)
+    if people:
+        table["study_id"] = _prefixed(table["study_id"], [people] * len(table))
+        names = _prefixed(table["patient_id"], [people] * len(table))
+        table["patient_id"] = [
+            old if _PSEUDONYM.fullmatch(old) else new for old, new in zip(table["patient_id"], names, strict=True)
+        ]
     table["split"] = table["split"].astype(object)
     return table
+
+
+def _people(manifest: Manifest, sources: Sequence[str]) -> str:
+    """Return what goes in front of a manifest's patients: one name for all, since one may be filmed on two devices.
+
+    Empty for a manifest that was merged: its patients have theirs.
+    """
+    if _JOINED in manifest.source:
+        return ""
+    # "ChestX-ray14 (Google)" are films of ChestX-ray14: its patients are the same people.
+    sets = {source.partition(" (")[0] for source in sources}
+    return sets.pop() if len(sets) == 1 else manifest.source
 
 
 def _prefixed(names: "pd.Series[str]", sources: Sequence[str]) -> list[str]:
@@ -127,6 +147,23 @@ def _with_splits(whole: pd.DataFrame, manifests: Sequence[Manifest]) -> tuple[pd
     )
     dropped = whole.assign(split=pd.Series([None] * len(whole), dtype=object))
     return dropped, [f"the splits were dropped, because {reason}: `hilum data split` makes one for all"]
+
+
+def _about_patients(manifests: Sequence[Manifest]) -> Iterator[str]:
+    """Say where patient ids of two hospitals' own films are the same, and may or may not be the same people."""
+    own = [
+        part for part in manifests if _JOINED not in part.source and _OF_TITLE.keys().isdisjoint(part.table["source"])
+    ]
+    for one, other in combinations(own, 2):
+        shared = {*one.table["patient_id"]} & {*other.table["patient_id"]}
+        n_shared = sum(not _PSEUDONYM.fullmatch(name) for name in shared)
+        people = {_people(part, [source or part.source for source in part.table["source"]]) for part in (one, other)}
+        if n_shared and len(people) == 2:
+            yield (
+                f"{n_shared:,} patient ids stand in {one.source} and in {other.source} and count as different people. "
+                "If both are of one hospital, import them with one key (`hilum data import dicom --key`), so that a "
+                "patient stays one"
+            )
 
 
 def _about_labels(manifests: Sequence[Manifest]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hilum.data.label_table import LabelTable, parse_age, read_label_table, targets_from_labels
+from hilum.data.label_table import OLDEST_YEARS, LabelTable, parse_age, read_label_table, targets_from_labels
 from hilum.data.manifest import Manifest
 from hilum.errors import DataError
 from hilum.findings import FINDINGS, NIH_FINDINGS, get_finding
@@ -54,6 +54,8 @@ def read_csv(
     n_missing = sum(not Path(path).is_file() for path in paths)
     if n_missing == len(paths):
         raise DataError(f"not one of the {len(paths):,} films of {csv.name} lies in {images}: name the right folder")
+    ages = cells.optional(optional.get("age_years"))
+    years = np.array([parse_age(age) for age in ages], dtype=np.float32)
     table = pd.DataFrame(
         {
             "image_id": image_ids,
@@ -62,16 +64,20 @@ def read_csv(
             "study_id": cells.optional(optional.get("study_id")) if "study_id" in optional else image_ids,
             "view": cells.optional(optional.get("view")),
             "sex": cells.optional(optional.get("sex")),
-            "age_years": np.array([parse_age(age) for age in cells.optional(optional.get("age_years"))], np.float32),
+            "age_years": years,
             "source": cells.optional(optional.get("source")),
             "split": pd.Series([None] * len(image_ids), dtype=object),
             **{name: np.array(column, dtype=np.float32) for name, column in targets.items()},
         }
     )
-    notes = (
-        (f"{n_missing:,} of {len(paths):,} films are not there; `data prepare` will list them",) if n_missing else ()
-    )
-    return Manifest(table, tuple(targets), source=csv.name, notes=notes)
+    notes = [f"{n_missing:,} of {len(paths):,} films are not there; `data prepare` will list them"] if n_missing else []
+    n_strange = sum(bool(age) and bool(np.isnan(year)) for age, year in zip(ages, years, strict=True))
+    if n_strange:
+        notes.append(
+            f"{n_strange:,} of {len(paths):,} cells of {optional['age_years']} are no age from 0 to {OLDEST_YEARS} "
+            "years (60, 060Y, 018M); they count as unknown"
+        )
+    return Manifest(table, tuple(targets), source=csv.name, notes=tuple(notes))
 
 
 def targets_of_table(

@@ -13,7 +13,8 @@ def collect_files(paths: Iterable[Path]) -> list[Path]:
     """Return files as they are named, and the pictures of folders, sorted, with those of folders below.
 
     A file that is named is taken whatever its ending: whether it can be read shows when it is. Files below a folder
-    are taken by their ending, or if they have none, as many DICOM files do. Nothing is taken twice.
+    are taken by their ending, or if they have none, as many DICOM files do (a UID is a name without ending). Nothing is
+    taken twice.
 
     Raises:
         InvalidValueError: Nothing was named, or a folder holds no picture.
@@ -35,4 +36,6 @@ def collect_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def _looks_like_a_picture(file: Path) -> bool:
-    return not file.name.startswith(".") and (not file.suffix or file.suffix.lower() in IMAGE_ENDINGS)
+    ending = file.suffix.lower()
+    # A file that is named by its UID (1.2.840.5) has no ending: the last number only looks like one.
+    return not file.name.startswith(".") and (not ending or ending in IMAGE_ENDINGS or ending[1:].isdecimal())

@@ -80,3 +80,8 @@ def test_films_that_are_not_there_are_an_error_with_the_nearest(write_text, mani
         exclude_films(manifest_of(4), write_text("wrong.csv", "name,code", "a,b"))
     with pytest.raises(DataError, match="holds no film"):
         exclude_films(manifest_of(1), write_text("all.csv", "image_id", "00000000_000.png"))
+
+
+def test_no_list_is_an_error_that_says_who_writes_one(tmp_path):
+    with pytest.raises(DataError, match=r"there is no file .*gone.csv: `hilum data doctor` writes an excluded.csv"):
+        read_exclusions(tmp_path / "gone.csv")

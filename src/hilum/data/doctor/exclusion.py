@@ -50,7 +50,9 @@ def read_exclusions(path: Path) -> dict[str, str]:
     Raises:
         DataError: There is no such file, or it has no column ``image_id``.
     """
-    if path.is_file() and path.read_text(encoding="utf-8-sig").strip() == ",".join(_COLUMNS):
+    if not path.is_file():
+        raise DataError(f"there is no file {path}: `hilum data doctor` writes an excluded.csv")
+    if path.read_text(encoding="utf-8-sig").strip() == ",".join(_COLUMNS):
         return {}
     table = read_label_table(path)
     reasons = table.optional("reason" if "reason" in table.columns else None)
