@@ -34,6 +34,13 @@ def test_kind_and_shape_are_told(film):
     assert facts["file"].endswith("bytes")
 
 
+def test_a_film_without_preamble_is_dicom_too(film):
+    whole = film.read_bytes()
+    film.write_bytes(whole[132:])
+    facts = header_facts(film)["facts"]
+    assert (facts["format"], facts["view"]) == ("DICOM", "PA")
+
+
 def test_what_somebody_typed_is_not_told(film):
     secret = {
         "PatientName": "CANARY^NAME",

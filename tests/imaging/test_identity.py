@@ -1,8 +1,11 @@
+from datetime import date
+
 import pytest
 
 from hilum.errors import ImageRefusedError
-from hilum.imaging import FilmIdentity, identity_record, pixel_record, read_identity
-from hilum.imaging.identity import age_of, day_of
+from hilum.imaging import FilmIdentity, IdentityKey, deidentify_film, identity_record, pixel_record, read_identity
+from hilum.imaging.dicom_value import day_of, identifier_of
+from hilum.imaging.identity import age_of
 
 TAGS = {
     "PatientID": " P7 ",
@@ -48,8 +51,24 @@ def test_an_age_follows_from_the_dates(make_dataset, ramp):
     assert age_of(dataset) == ""
     dataset.PatientAge = "6M"
     assert age_of(dataset) == "006M"
-    assert day_of("2010.03.01") == day_of("20100301141516.2") == day_of("2010-03-01")
-    assert day_of("201013") is day_of(None) is None
+
+
+@pytest.mark.parametrize("written", ["20100301", "2010.03.01", "20100301141516.2", "2010-03-01"])
+def test_a_day_is_read_in_every_form(make_dataset, ramp, written):
+    assert day_of(make_dataset(ramp, StudyDate=written), "StudyDate") == date(2010, 3, 1)
+
+
+@pytest.mark.parametrize("written", ["201013", "20101301", "", None, "today"])
+def test_what_is_no_day_is_none(make_dataset, ramp, written):
+    assert day_of(make_dataset(ramp, StudyDate=written), "StudyDate") is None
+
+
+def test_blanks_around_an_identifier_make_no_other_patient(dicom, make_dataset, ramp):
+    assert identifier_of(make_dataset(ramp, PatientID="\tP 7\n"), "PatientID") == "P 7"
+    key = IdentityKey(b"k" * 32)
+    spaced, plain = (dicom(ramp, PatientID=name) for name in ("P7\n", "P7"))
+    assert read_identity(spaced).patient_id == read_identity(plain).patient_id == "P7"
+    assert deidentify_film(spaced, key).pseudonym == deidentify_film(plain, key).pseudonym == key.pseudonym("P7")
 
 
 def test_pixels_are_compared_by_value(dicom, ramp):

@@ -11,11 +11,12 @@ import pandas as pd
 from hilum.data.manifest import SOFT, Manifest
 from hilum.errors import DataError, InvalidValueError
 from hilum.findings import FINDINGS, LABEL_SETS, LabelSet, get_finding
+from hilum.imaging import PSEUDONYM_LENGTH
 
 __all__ = ["merge_manifests"]
 
 _OF_TITLE = {label_set.title: label_set for label_set in LABEL_SETS.values()}
-_PSEUDONYM = re.compile(r"[0-9a-f]{20}")
+_PSEUDONYM = re.compile(rf"[0-9a-f]{{{PSEUDONYM_LENGTH}}}")
 _JOINED = " + "
 
 
@@ -51,7 +52,7 @@ def merge_manifests(manifests: Sequence[Manifest], *, repeated: Literal["error",
     whole, about_repeated = _without_repeated(whole, findings, repeated)
     whole, about_splits = _with_splits(whole, manifests)
     notes = [
-        *(f"{manifest.source}: {note}" for manifest in manifests for note in manifest.notes),
+        *(f"{part.source}: {note}" for part in manifests for note in part.notes if note not in part.split_notes),
         *about_repeated,
         *about_splits,
         *_about_patients(manifests),

@@ -3,7 +3,6 @@
 from hilum.imaging.burned_in import TextBox, text_boxes
 from hilum.imaging.deidentify import CleanFilm, deidentify_film
 from hilum.imaging.deidentify_folder import CleanFolder, deidentify_folder
-from hilum.imaging.deidentify_profile import METHOD_CODES
 from hilum.imaging.dicom_tree import DicomTree, find_dicom
 from hilum.imaging.dicom_writer import write_dicom
 from hilum.imaging.film import IMAGE_ENDINGS, read_image, read_square
@@ -15,11 +14,11 @@ from hilum.imaging.identity_key import PSEUDONYM_LENGTH, IdentityKey, open_key
 from hilum.imaging.picture_file import encode_png, write_png
 from hilum.imaging.refusal import REFUSALS
 from hilum.imaging.square import ResizeRule, place_in_square, resize_square
+from hilum.imaging.thumbnail import thumbnail_record
 
 __all__ = [
     "FLAGS",
     "IMAGE_ENDINGS",
-    "METHOD_CODES",
     "PSEUDONYM_LENGTH",
     "REFUSALS",
     "CleanFilm",
@@ -46,6 +45,7 @@ __all__ = [
     "read_square",
     "resize_square",
     "text_boxes",
+    "thumbnail_record",
     "write_dicom",
     "write_png",
 ]

@@ -12,8 +12,9 @@ from hilum.imaging.deidentify_pixels import clean_pixels
 from hilum.imaging.deidentify_profile import Patient, clean_header
 from hilum.imaging.dicom_file import load_dataset, refusing
 from hilum.imaging.dicom_header import load_pydicom
+from hilum.imaging.dicom_value import identifier_of
+from hilum.imaging.file_kind import looks_like_dicom
 from hilum.imaging.film import read_image
-from hilum.imaging.identity import looks_like_dicom
 from hilum.imaging.identity_key import IdentityKey
 from hilum.imaging.refusal import refuse
 
@@ -80,12 +81,12 @@ def deidentify_film(path: Path, key: IdentityKey, *, keep_burned_in: bool = Fals
 
 def _clean(dataset: "Dataset", key: IdentityKey, *, burned_in: bool, keep_burned_in: bool) -> CleanFilm:
     pydicom = load_pydicom()
-    patient_id, old_uid = _plain(dataset, "PatientID"), _plain(dataset, "SOPInstanceUID")
+    patient_id, old_uid = identifier_of(dataset, "PatientID"), identifier_of(dataset, "SOPInstanceUID")
     # Without them, the study stands for the patient and the pixels for the instance.
-    stand_in = _plain(dataset, "StudyInstanceUID") or old_uid or _pixel_digest(dataset)
+    stand_in = identifier_of(dataset, "StudyInstanceUID") or old_uid or _pixel_digest(dataset)
     if "SOPInstanceUID" not in dataset or not old_uid:
         dataset.SOPInstanceUID = _pixel_digest(dataset)
-    new_uid = key.uid(_plain(dataset, "SOPInstanceUID"))
+    new_uid = key.uid(identifier_of(dataset, "SOPInstanceUID"))
     person = patient_id or f"study {stand_in}"
     patient = Patient(key.pseudonym(person), key.days(person))
     content = None
@@ -128,10 +129,6 @@ def _file_of(pydicom: Any, dataset: "Dataset") -> bytes:  # noqa: ANN401 - a mod
     stream = BytesIO()
     pydicom.dcmwrite(stream, dataset, enforce_file_format=True)
     return stream.getvalue()
-
-
-def _plain(dataset: "Dataset", name: str) -> str:
-    return str(dataset.get(name) or "").strip(" \0")
 
 
 def _pixel_digest(dataset: "Dataset") -> str:

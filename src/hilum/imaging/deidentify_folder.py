@@ -20,7 +20,7 @@ from hilum.runs import write_bytes
 __all__ = ["CleanFolder", "deidentify_folder"]
 
 _MAP_COLUMNS = ("source", "outcome", "patient_id", "pseudonym", "days", "sop_uid", "new_sop_uid", "file")
-Row = Callable[[Path, str, Record], None]
+_Row = Callable[[Path, str, Record], None]
 
 
 @dataclass
@@ -127,7 +127,7 @@ def _check_apart(folder: Path, out: Path, map_file: Path | None) -> None:
 
 
 @contextmanager
-def _map_rows(path: Path | None) -> Iterator[Row]:
+def _map_rows(path: Path | None) -> Iterator[_Row]:
     if path is None:
         yield lambda *_: None
         return

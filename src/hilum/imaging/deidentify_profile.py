@@ -17,8 +17,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hilum.imaging.dicom_subject import FRONTAL, LATERAL, names_chest
-from hilum.imaging.dicom_value import text_of
-from hilum.imaging.identity import age_of, day_of
+from hilum.imaging.dicom_value import day_of, text_of
+from hilum.imaging.identity import age_of
 from hilum.imaging.identity_key import IdentityKey
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def clean_header(dataset: "Dataset", key: IdentityKey, patient: Patient) -> None
     from pydicom.dataset import Dataset
     from pydicom.sequence import Sequence
 
-    dates = {name: shifted for name in _DATES if (shifted := _shifted(dataset.get(name), patient.days))}
+    dates = {name: shifted for name in _DATES if (shifted := _shifted(dataset, name, patient.days))}
     age, sex, view = _age(dataset), text_of(dataset, "PatientSex"), text_of(dataset, "ViewPosition")
     chest = names_chest(dataset)
     _clean_level(dataset, key)
@@ -207,9 +207,9 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _shifted(value: object, days: int) -> str:
+def _shifted(dataset: "Dataset", name: str, days: int) -> str:
     """Return a date or the date of a date with time, moved; empty if it is none."""
-    day = day_of(value)
+    day = day_of(dataset, name)
     if day is None:
         return ""
     try:

@@ -25,6 +25,7 @@ from hilum.imaging.dicom_header import check_header, load_pydicom, pydicom_error
 from hilum.imaging.dicom_scan import DEFLATED, inflate, read_meta, scan_elements
 from hilum.imaging.dicom_subject import subject_flags, view_of
 from hilum.imaging.dicom_value import number_of, spacing_of, syntax_of, text_of
+from hilum.imaging.file_kind import DICOM_START_BYTES, PREAMBLE_BYTES, has_preamble
 from hilum.imaging.refusal import refuse
 from hilum.records import Image, ImageFacts
 
@@ -43,7 +44,6 @@ _NATIVE_SYNTAX: dict[tuple[bool | None, bool | None], str] = {
     (False, False): "1.2.840.10008.1.2.2",
 }
 _SYNTAX_ELEMENT = b"\x02\0\x10\0UI\x14\0" + _EXPLICIT_LITTLE_ENDIAN.encode() + b"\0"
-_PREAMBLE_BYTES = 128
 _PROGRAMS = (b"MZ", b"\x7fELF", b"#!", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 _SQUARE_WITHIN = 0.01
 
@@ -84,13 +84,13 @@ def refusing() -> Iterator[None]:
 
 def _dataset(pydicom: ModuleType, stream: BinaryIO, data: mmap, flags: list[str]) -> "Dataset":
     """Let pydicom read what has been looked over before."""
-    has_preamble = data[_PREAMBLE_BYTES : _PREAMBLE_BYTES + 4] == b"DICM"
-    if has_preamble and data[:4].startswith(_PROGRAMS):
+    start = data[:DICOM_START_BYTES]
+    if has_preamble(start) and start.startswith(_PROGRAMS):
         flags.append("preamble")
-    syntax, begin = read_meta(data, _PREAMBLE_BYTES + 4 if has_preamble else 0)
+    syntax, begin = read_meta(data, DICOM_START_BYTES if has_preamble(start) else 0)
     source: BinaryIO = stream
     if syntax == DEFLATED:
-        content = bytes(_PREAMBLE_BYTES) + b"DICM" + _SYNTAX_ELEMENT
+        content = bytes(PREAMBLE_BYTES) + b"DICM" + _SYNTAX_ELEMENT
         begin, content = len(content), content + inflate(data[begin:])
         elements = scan_elements(content, begin, "")
         n_bytes, source = len(content), BytesIO(content)

@@ -16,13 +16,17 @@ from hilum.imaging.refusal import check_size, refuse
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["PIXELS", "check_header", "is_encapsulated", "load_pydicom", "native_bytes", "pydicom_errors"]
+__all__ = ["MODALITIES", "PIXELS", "check_header", "is_encapsulated", "load_pydicom", "native_bytes", "pydicom_errors"]
 
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-_MODALITIES = {"CR", "DX", "DR", "RG", "OT", "SC", ""}
-_OTHER_MODALITIES = {"CT", "ES", "GM", "IO", "IVUS", "KO", "MG", "MR", "NM", "OCT", "OP", "OPT", "PR", "PT", "PX"} | {
-    *("RF", "RTDOSE", "RTIMAGE", "RTPLAN", "RTSTRUCT", "SEG", "SM", "SR", "US", "XA", "XC", "BMD", "ECG", "DOC")
-}
+_PROJECTIONS = {"CR", "DX", "DR", "RG", "OT", "SC"}
+MODALITIES = (
+    _PROJECTIONS
+    | {"CT", "ES", "GM", "IO", "IVUS", "KO", "MG", "MR", "NM", "OCT", "OP", "OPT", "PR", "PT", "PX"}
+    | {*("RF", "RTDOSE", "RTIMAGE", "RTPLAN", "RTSTRUCT", "SEG", "SM", "SR", "US", "XA", "XC", "BMD", "ECG", "DOC")}
+)
+"""What modalities are called, as far as a message may repeat it (PS3.3 C.7.3.1.1.1)."""
+
 # Computed radiography, digital radiography, secondary capture and its multi-frame kinds, PS3.4 B.5.
 _IMAGES = "1.2.840.10008.5.1.4.1.1."
 _RADIOGRAPHS = {f"{_IMAGES}{kind}" for kind in ("1", "1.1", "7", "7.1", "7.2", "7.3", "7.4")}
@@ -83,8 +87,8 @@ def _check_pixels_are_there(dataset: "Dataset") -> None:
 
 def _check_kind(dataset: "Dataset") -> None:
     modality, sop_class = text_of(dataset, "Modality"), text_of(dataset, "SOPClassUID")
-    if modality not in _MODALITIES:
-        name = modality if modality in _OTHER_MODALITIES else "of another kind"
+    if modality and modality not in _PROJECTIONS:
+        name = modality if modality in MODALITIES else "of another kind"
         raise refuse("modality", f"The header says modality {name}.")
     if text_of(dataset, "PresentationIntentType") == "FOR PROCESSING" or sop_class == f"{_IMAGES}1.1.1":
         raise refuse("intent", "The header says that the image is meant for processing.")

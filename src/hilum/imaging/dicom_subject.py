@@ -4,10 +4,9 @@ Reads the patient's age; gives back codes alone. Source of codes: PS3.16 CID 401
 """
 
 import re
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from hilum.imaging.dicom_value import items_of, text_of
+from hilum.imaging.dicom_value import day_of, items_of, text_of
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -91,15 +90,8 @@ def _age_years(dataset: "Dataset") -> float | None:
         return int(found[1]) * _YEARS_IN[found[2]]
     if text_of(dataset, "PatientAge"):
         return None
-    try:
-        born, seen = (_day(text_of(dataset, name)) for name in ("PatientBirthDate", "StudyDate"))
-    except ValueError:
-        return None
-    return (seen - born).days / 365.25
-
-
-def _day(text: str) -> datetime:
-    return datetime.strptime(text.replace(".", ""), "%Y%m%d")  # noqa: DTZ007 - a day has no zone here
+    born, seen = day_of(dataset, "PatientBirthDate"), day_of(dataset, "StudyDate")
+    return None if born is None or seen is None else (seen - born).days / 365.25
 
 
 def _is_uid(text: str) -> bool:

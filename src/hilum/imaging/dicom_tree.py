@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hilum.errors import InvalidValueError
-from hilum.imaging.identity import looks_like_dicom
+from hilum.imaging.file_kind import looks_like_dicom
 
 __all__ = ["DicomTree", "find_dicom"]
 

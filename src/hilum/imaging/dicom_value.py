@@ -1,12 +1,13 @@
 """Single values of a DICOM header, read with care: whatever stands there, the answer is of one type."""
 
 import math
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["items_of", "number_of", "real_of", "spacing_of", "syntax_of", "text_of"]
+__all__ = ["day_of", "identifier_of", "items_of", "number_of", "real_of", "spacing_of", "syntax_of", "text_of"]
 
 
 def spacing_of(dataset: "Dataset") -> tuple[tuple[float, float] | None, str]:
@@ -38,6 +39,23 @@ def text_of(dataset: "Dataset", name: str) -> str:
     """Return a value as text in capitals; empty where it is missing."""
     value = dataset.get(name, "")
     return "" if value is None else str(value).strip(" \0\t\r\n").upper()
+
+
+def identifier_of(dataset: "Dataset", name: str) -> str:
+    """Return a value as it is written, blanks around it removed; empty where it is missing."""
+    value = dataset.get(name)
+    return "" if value is None else str(value).strip(" \0\t\r\n")
+
+
+def day_of(dataset: "Dataset", name: str) -> date | None:
+    """Return the day of a date, or of a date with time, in today's or an older form; None if it is none."""
+    digits = text_of(dataset, name).replace(".", "").replace("-", "")[:8]
+    if not (digits.isascii() and digits.isdigit() and len(digits) == 8):
+        return None
+    try:
+        return datetime.strptime(digits, "%Y%m%d").date()  # noqa: DTZ007 - a day has no zone here
+    except ValueError:
+        return None
 
 
 def number_of(dataset: "Dataset", name: str, default: int = 0) -> int:

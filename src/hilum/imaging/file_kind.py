@@ -1,8 +1,17 @@
-"""What a file is that is no film, by how it begins: so that a refusal can name it."""
+"""What a file is by how it begins: DICOM, or no film at all, so that a refusal can name it."""
+
+from pathlib import Path
 
 from hilum.imaging.refusal import refuse
 
-__all__ = ["check_known"]
+__all__ = ["DICOM_START_BYTES", "PREAMBLE_BYTES", "check_known", "has_preamble", "looks_like_dicom", "starts_as_dicom"]
+
+PREAMBLE_BYTES = 128
+DICOM_START_BYTES = PREAMBLE_BYTES + 4
+"""So much of a file tells whether it is DICOM."""
+
+# Files without preamble start with a data element of group 0002 or 0008, numbered 00xx.
+_BARE_DICOM = (b"\x02\0", b"\x08\0")
 
 _ARCHIVES = {
     b"PK\x03\x04": "a ZIP archive",
@@ -36,6 +45,22 @@ _OTHERS = {
 }
 _BRANDS = {b"heic": "a HEIC picture", b"heix": "a HEIC picture", b"mif1": "a HEIF picture", b"avif": "an AVIF picture"}
 _TAR_PLACE, _TAR = 257, b"ustar"
+
+
+def has_preamble(start: bytes) -> bool:
+    """Whether a file that begins with ``start`` has the preamble of DICOM (PS3.10 7.1)."""
+    return start[PREAMBLE_BYTES:DICOM_START_BYTES] == b"DICM"
+
+
+def starts_as_dicom(start: bytes) -> bool:
+    """Whether a file that begins with ``start`` is DICOM, with a preamble or without."""
+    return has_preamble(start) or (start.startswith(_BARE_DICOM) and start[3:4] == b"\0")
+
+
+def looks_like_dicom(path: Path) -> bool:
+    """Whether a file starts as DICOM does; raises OSError where it cannot be read."""
+    with path.open("rb") as stream:
+        return starts_as_dicom(stream.read(DICOM_START_BYTES))
 
 
 def check_known(start: bytes) -> None:

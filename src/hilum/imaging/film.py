@@ -9,7 +9,7 @@ from jaxtyping import Float32, UInt8
 from hilum.imaging.burned_in import text_boxes
 from hilum.imaging.content_box import Box, border_share, find_content_box
 from hilum.imaging.dicom_file import read_dicom
-from hilum.imaging.file_kind import check_known
+from hilum.imaging.file_kind import DICOM_START_BYTES, PREAMBLE_BYTES, check_known, starts_as_dicom
 from hilum.imaging.film_judge import LOOK_PX, judge_film
 from hilum.imaging.flag import in_order
 from hilum.imaging.picture_file import read_picture
@@ -30,10 +30,8 @@ _PICTURES = (
     (b"II+\0", "TIFF"),
     (b"MM\0+", "TIFF"),
 )
-_PREAMBLE, _START_BYTES = 128, 512
+_START_BYTES = 512
 _SMALL_PX, _MUCH_BORDER = 128, 0.1
-# Files without preamble start with a data element of group 0002 or 0008, numbered 00xx.
-_BARE_DICOM = (b"\x02\0", b"\x08\0")
 
 
 def read_image(path: Path) -> Image:
@@ -77,18 +75,19 @@ def _look(pixels: Float32[np.ndarray, "height width"], box: Box | None) -> list[
 def _decoded(path: Path) -> Image:
     start = _first_bytes(path)
     # Before the pictures: the preamble may hold the start of a TIFF file, whose grey values mean less.
-    if start[_PREAMBLE : _PREAMBLE + 4] == b"DICM":
+    if starts_as_dicom(start):
         return read_dicom(path)
     for magic, kind in _PICTURES:
         if start.startswith(magic):
             return read_picture(path, kind)
-    if start.startswith(_BARE_DICOM) and start[3:4] == b"\0":
-        return read_dicom(path)
     check_known(start)
-    start = start[: _PREAMBLE + 4]
-    cut_preamble = not start[:_PREAMBLE].strip(b"\0") and b"DICM".startswith(start[_PREAMBLE:].rstrip(b"\0"))
+    start = start[:DICOM_START_BYTES]
+    cut_preamble = not start[:PREAMBLE_BYTES].strip(b"\0") and b"DICM".startswith(start[PREAMBLE_BYTES:].rstrip(b"\0"))
     if cut_preamble or any(magic.startswith(start) for magic, _ in _PICTURES):
-        raise refuse("truncated", f"The file ends after {len(start)} bytes." if len(start) < 132 else "It holds zeros.")
+        raise refuse(
+            "truncated",
+            f"The file ends after {len(start)} bytes." if len(start) < DICOM_START_BYTES else "It holds zeros.",
+        )
     raise refuse("format", "The content is none of PNG, JPEG, TIFF or DICOM.")
 
 

@@ -9,9 +9,10 @@ from PIL import Image as Pillow
 from hilum.errors import ImageRefusedError
 from hilum.imaging.decode_message import Record
 from hilum.imaging.dicom_file import load_dataset, refusing
-from hilum.imaging.dicom_header import PIXELS
+from hilum.imaging.dicom_header import MODALITIES, PIXELS
 from hilum.imaging.dicom_subject import names_chest, view_of
 from hilum.imaging.dicom_value import syntax_of, text_of
+from hilum.imaging.file_kind import DICOM_START_BYTES, starts_as_dicom
 from hilum.imaging.quiet import ignore_warnings_of
 
 if TYPE_CHECKING:
@@ -19,12 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["header_facts"]
 
-_DICOM_AT = 128
-_MODALITIES = {
-    *("BMD", "CR", "CT", "DOC", "DR", "DX", "ECG", "ES", "GM", "IO", "IVUS", "KO", "MG", "MR", "NM", "OCT", "OP"),
-    *("OPT", "OT", "PR", "PT", "PX", "RF", "RG", "RTDOSE", "RTIMAGE", "RTPLAN", "RTSTRUCT", "SC", "SEG", "SM", "SR"),
-    *("US", "XA", "XC"),
-}
 _PHOTOMETRIC = {
     *("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_420"),
     *("YBR_ICT", "YBR_RCT"),
@@ -46,11 +41,11 @@ def header_facts(path: Path) -> Record:
     try:
         size = path.stat().st_size
         with path.open("rb") as stream:
-            start = stream.read(_DICOM_AT + 4)
+            start = stream.read(DICOM_START_BYTES)
     except (OSError, ValueError):
         return {"facts": {}}
     facts = {"file": f"{size:,} bytes"}
-    facts |= _of_dicom(path) if start[_DICOM_AT:] == b"DICM" else _of_picture(path)
+    facts |= _of_dicom(path) if starts_as_dicom(start) else _of_picture(path)
     return {"facts": facts}
 
 
@@ -67,7 +62,7 @@ def _of_dicom(path: Path) -> dict[str, str]:
 def _of_dataset(dataset: "Dataset") -> dict[str, str]:
     chest = names_chest(dataset)
     said = {
-        "modality": _known(text_of(dataset, "Modality"), _MODALITIES),
+        "modality": _known(text_of(dataset, "Modality"), MODALITIES),
         "body part": "" if chest is None else "chest" if chest else "another than the chest",
         "view": view_of(dataset),
         "photometric": _known(text_of(dataset, "PhotometricInterpretation"), _PHOTOMETRIC),

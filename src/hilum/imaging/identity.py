@@ -4,24 +4,22 @@ import dataclasses
 import hashlib
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hilum.imaging.dicom_file import load_dataset, refusing
 from hilum.imaging.dicom_header import check_header
 from hilum.imaging.dicom_subject import view_of
-from hilum.imaging.dicom_value import text_of
+from hilum.imaging.dicom_value import day_of, identifier_of, text_of
+from hilum.imaging.file_kind import looks_like_dicom
 from hilum.imaging.film import read_image
 from hilum.imaging.refusal import refuse
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["FilmIdentity", "age_of", "day_of", "identity_record", "looks_like_dicom", "pixel_record", "read_identity"]
+__all__ = ["FilmIdentity", "age_of", "identity_record", "pixel_record", "read_identity"]
 
-_PREAMBLE_BYTES = 128
-_BARE = (b"\x02\0", b"\x08\0")
 _SEXES = {"M", "F", "O"}
 _AGE = re.compile(r"(\d{1,3})([DWMY])")
 
@@ -71,16 +69,16 @@ def read_identity(path: Path) -> FilmIdentity:
         check_header(dataset)
         sex = text_of(dataset, "PatientSex")
         return FilmIdentity(
-            patient_id=_plain(dataset.get("PatientID")),
-            study_uid=_plain(dataset.get("StudyInstanceUID")),
-            sop_uid=_plain(dataset.get("SOPInstanceUID")),
-            accession=_plain(dataset.get("AccessionNumber")),
+            patient_id=identifier_of(dataset, "PatientID"),
+            study_uid=identifier_of(dataset, "StudyInstanceUID"),
+            sop_uid=identifier_of(dataset, "SOPInstanceUID"),
+            accession=identifier_of(dataset, "AccessionNumber"),
             sex=sex if sex in _SEXES else "",
             age=age_of(dataset),
             view=view_of(dataset),
             modality=text_of(dataset, "Modality"),
-            manufacturer=_plain(dataset.get("Manufacturer")),
-            model=_plain(dataset.get("ManufacturerModelName")),
+            manufacturer=identifier_of(dataset, "Manufacturer"),
+            model=identifier_of(dataset, "ManufacturerModelName"),
             burned_in=text_of(dataset, "BurnedInAnnotation") == "YES",
         )
 
@@ -101,30 +99,8 @@ def age_of(dataset: "Dataset") -> str:
     found = _AGE.fullmatch(text_of(dataset, "PatientAge"))
     if found:
         return f"{int(found[1]):03d}{found[2]}"
-    born, seen = day_of(dataset.get("PatientBirthDate")), day_of(dataset.get("StudyDate"))
+    born, seen = day_of(dataset, "PatientBirthDate"), day_of(dataset, "StudyDate")
     if born is None or seen is None or seen < born:
         return ""
     years = seen.year - born.year - ((seen.month, seen.day) < (born.month, born.day))
     return f"{years:03d}Y" if years < 1000 else ""
-
-
-def day_of(value: object) -> date | None:
-    """Return the day of a date, or of a date with time; None if it is none."""
-    digits = str(value or "").replace(".", "").replace("-", "").strip()[:8]
-    if not (digits.isascii() and digits.isdigit() and len(digits) == 8):
-        return None
-    try:
-        return datetime.strptime(digits, "%Y%m%d").date()  # noqa: DTZ007 - a day has no zone here
-    except ValueError:
-        return None
-
-
-def looks_like_dicom(path: Path) -> bool:
-    """Whether a file starts as DICOM does, with a preamble or without."""
-    with path.open("rb") as stream:
-        start = stream.read(_PREAMBLE_BYTES + 4)
-    return start[_PREAMBLE_BYTES:] == b"DICM" or (start.startswith(_BARE) and start[3:4] == b"\0")
-
-
-def _plain(value: object) -> str:
-    return "" if value is None else str(value).strip(" \0\t\r\n")

@@ -47,7 +47,13 @@ def refuse(code: str, sentence: str) -> ImageRefusedError:
 
 
 def check_size(width: int, height: int) -> None:
-    """Refuse a film that says in its header that it is too large, or has no pixels at all, before it is decoded."""
+    """Refuse a film that says in its header that it is too large, or has no pixels at all, before it is decoded.
+
+    Who listens (:func:`before_decoding`) hears how many pixels it has.
+
+    Raises:
+        ImageRefusedError: ``pixel_mismatch`` or ``too_large``.
+    """
     if width < 1 or height < 1:
         raise refuse("pixel_mismatch", f"The header says {width} x {height} pixels.")
     if width * height > LARGEST_PIXELS:

@@ -15,8 +15,7 @@ from jaxtyping import Bool, Int32, Int64, UInt8
 from hilum.data.manifest import Manifest
 from hilum.data.store import PixelStore
 from hilum.errors import ImageRefusedError
-from hilum.imaging import FilmReader, resize_square
-from hilum.imaging.thumbnail import thumbnail_record
+from hilum.imaging import FilmReader, resize_square, thumbnail_record
 from hilum.runs import atomic_path
 
 __all__ = ["THUMBNAIL_PX", "Thumbnails", "collect_thumbnails", "shrink"]
