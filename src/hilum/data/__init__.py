@@ -6,6 +6,7 @@ from hilum.data.describe import describe_manifest, preview_augmentation
 from hilum.data.dicom_folder import JOINS, DicomLabels, read_dicom
 from hilum.data.doctor import (
     LABEL_ENDINGS,
+    Subject,
     examine_manifest,
     exclude_films,
     find_label_file,
@@ -63,6 +64,7 @@ __all__ = [
     "Reader",
     "SetCheck",
     "Split",
+    "Subject",
     "batches",
     "check_dataset",
     "check_split",

@@ -1,5 +1,6 @@
 """From what a data set's files say about films to a manifest: one way for all readers."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from hilum.data.manifest import SOFT, Manifest
 from hilum.errors import DataError
 from hilum.findings import check_policy, smooth_target
 
-__all__ = ["UNCERTAIN", "FilmRows", "find_files", "make_manifest", "normal_sex", "normal_view"]
+__all__ = ["UNCERTAIN", "FilmRows", "find_files", "is_lateral", "make_manifest", "normal_sex", "normal_view"]
 
 UNCERTAIN = -1.0
 """What a reader writes for a label that its set calls uncertain."""
@@ -30,6 +31,7 @@ _VIEWS = {
     "LATERAL": "LL",
     "LEFT LATERAL": "LL",
 }
+_LATERAL = re.compile(r"LL|RL|L|LLD|LLO|RLO|LAO|RAO|LPO|RPO|LAT.*|LEFT.*|RIGHT.*|.*LATERAL.*")
 _UNKNOWN_VIEWS = {"", "UNK", "UNKNOWN", "EXCLUDE", "NAN"}
 _SEXES = {"M": "M", "MALE": "M", "F": "F", "FEMALE": "F"}
 
@@ -110,6 +112,16 @@ def normal_view(text: str) -> str:
     """
     word = text.strip().upper()
     return "" if word in _UNKNOWN_VIEWS else _VIEWS.get(word, word)
+
+
+def is_lateral(view: str) -> bool:
+    """Whether a view, as a set or a header spells it, is lateral or oblique.
+
+    Example:
+        >>> is_lateral("ll"), is_lateral("Left lateral"), is_lateral("PA"), is_lateral("")
+        (True, True, False, False)
+    """
+    return _LATERAL.fullmatch(view.strip().upper()) is not None
 
 
 def normal_sex(text: str) -> str:

@@ -13,11 +13,11 @@ from pathlib import Path
 from hilum.errors import DataError, HilumError
 from hilum.findings import parse_labels
 
-__all__ = ["LabelTable", "parse_age", "read_label_table", "targets_from_labels"]
+__all__ = ["PER_YEAR", "LabelTable", "parse_age", "read_label_table", "targets_from_labels"]
 
 OLDEST_YEARS = 110
 _AGE = re.compile(r"0*(\d+(?:\.\d+)?)\s*([YMWD]?)", re.IGNORECASE)
-_PER_YEAR = {"": 1.0, "Y": 1.0, "M": 12.0, "W": 52.18, "D": 365.25}
+PER_YEAR = {"": 1.0, "Y": 1.0, "M": 12.0, "W": 52.18, "D": 365.25}
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,11 @@ def read_label_table(path: Path) -> LabelTable:
 def _check_header(source: str, header: Sequence[str]) -> None:
     if not any(header):
         raise DataError(f"{source} is empty: expected a header and one row per film")
+    other = next((mark for mark in (";", "\t") if mark in header[0]), None) if len(header) == 1 else None
+    if other:
+        raise DataError(
+            f"{source} has its columns apart by {other!r}: expected commas; save it anew as comma-separated"
+        )
     twice = [name for name in dict.fromkeys(header) if name and header.count(name) > 1]
     if twice:
         raise DataError(f"{source} has more than one column {twice[0]!r}: rename or remove all but one")
@@ -102,7 +107,7 @@ def parse_age(text: str) -> float:
     match = _AGE.fullmatch(text.strip())
     if not match:
         return float("nan")
-    years = float(match[1]) / _PER_YEAR[match[2].upper()]
+    years = float(match[1]) / PER_YEAR[match[2].upper()]
     return years if years <= OLDEST_YEARS else float("nan")
 
 

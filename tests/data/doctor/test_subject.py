@@ -35,6 +35,21 @@ def test_a_good_manifest_keeps_its_splits(tmp_path, manifest_of):
     assert subject.manifest.digest == manifest.digest
 
 
+def test_lines_without_a_film_or_a_patient_are_said(write_text, v2020):
+    path = write_text(
+        "Data_Entry_2017.csv",
+        v2020,
+        "a.png,Mass,0,1,58,M,PA,1,1,0.1,0.1",
+        ",Mass,1,1,58,M,PA,1,1,0.1,0.1",
+        "c.png,Mass,0,,18,F,AP,1,1,0.1,0.1",
+    )
+    subject = read_subject(path)
+    (check,) = subject.found
+    assert (check.code, check.severity, check.n_films) == ("no_name", "error", 2)
+    assert [(film.image_id, film.detail) for film in check.films] == [("", "line 3"), ("c.png", "line 4")]
+    assert list(subject.manifest.table["image_id"]) == ["a.png"]
+
+
 def test_a_label_file_is_read_however_bad_it_is(write_text, v2020):
     path = write_text(
         "Data_Entry_2017.csv",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from jaxtyping import Bool, Int
 
-from hilum.data.doctor.subject import Subject
+from hilum.data.doctor.subject import MOST_NAMED, Subject
 from hilum.records import DoctorCheck, Severity, SuspectFilm
 
 if TYPE_CHECKING:
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from hilum.data.doctor.thumbnails import Thumbnails
 
 __all__ = ["MOST_NAMED", "Check", "Examination", "found"]
-
-MOST_NAMED = 1000
-"""Films named by a check that excludes none; the rest is counted."""
 
 Needs = Literal["labels", "disk", "films", "bundle", "other"]
 

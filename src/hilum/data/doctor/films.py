@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from hilum.data.doctor.examination import MOST_NAMED, Examination, found
+from hilum.data.film_table import is_lateral
 from hilum.imaging import FLAGS, REFUSALS
 from hilum.records import DoctorCheck, Severity, SuspectFilm
 
 __all__ = ["flagged_films", "lateral_films", "missing_films", "refused_films", "strange_poses"]
-
-_LATERAL = r"^(?:LL|RL|L|LAT.*|LEFT.*|RIGHT.*|.*LATERAL.*)$"
 
 _REFUSED_TITLES = {
     "truncated": "films cut short",
@@ -123,10 +122,10 @@ def _braced(text: str) -> str:
 
 def lateral_films(examination: Examination) -> Iterator[DoctorCheck]:
     """Films that the view column calls lateral."""
-    views = examination.subject.manifest.table["view"].fillna("").astype(str).str.strip().str.upper()
+    views = examination.subject.manifest.table["view"].fillna("").astype(str).str.strip().str.upper().tolist()
     yield from found(
         examination,
-        np.flatnonzero(views.str.match(_LATERAL)),
+        [row for row, view in enumerate(views) if is_lateral(view)],
         severity="warning",
         words=(
             "lateral",
@@ -134,7 +133,7 @@ def lateral_films(examination: Examination) -> Iterator[DoctorCheck]:
             "{n} are lateral by the view column; hilum answers for frontal films alone.",
             "Leave them out.",
         ),
-        details=lambda row: str(views.iloc[row]),
+        details=lambda row: views[row],
         excludes=True,
     )
 

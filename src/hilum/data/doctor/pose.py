@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 from sklearn.linear_model import LogisticRegression
 
 from hilum.data.doctor.thumbnails import Thumbnails, shrink
+from hilum.data.film_table import is_lateral
 
 __all__ = ["PoseKind", "PoseSuspect", "judge_poses"]
 
@@ -24,7 +25,6 @@ Films = UInt8[np.ndarray, "film 64 64"]
 Features = Float32[np.ndarray, "film feature"]
 Rows = Int64[np.ndarray, " film"]
 
-_LATERAL = ("LL", "RL", "LATERAL", "LLO", "RLO")
 _TURNS: tuple[tuple[bool, int], ...] = tuple((inverted, turns) for inverted in (False, True) for turns in range(4))
 """What can be wrong: inverted or not, quarter turns; the first is a film as stored."""
 _FEWEST_FILMS = 100
@@ -64,7 +64,7 @@ def judge_poses(thumbnails: Thumbnails) -> list[PoseSuspect]:
     Films that cannot be read, and lateral ones by their view, are left out. ``unlike_the_others`` needs a set of at
     least 100 films, ``mirrored`` one of at least 1,000.
     """
-    frontal = np.array([view.upper() not in _LATERAL for view in thumbnails.views], dtype=bool)
+    frontal = np.array([not is_lateral(view) for view in thumbnails.views], dtype=bool)
     rows = np.flatnonzero(thumbnails.readable & frontal)
     if not len(rows):
         return []

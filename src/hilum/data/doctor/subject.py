@@ -11,7 +11,7 @@ import pandas as pd
 from jaxtyping import Float32
 
 from hilum.data.film_folder import FilmFolder
-from hilum.data.label_table import LabelTable, read_label_table
+from hilum.data.label_table import PER_YEAR, LabelTable, read_label_table
 from hilum.data.manifest import Manifest, open_manifest
 from hilum.errors import DataError
 from hilum.findings import NIH_FINDINGS, NO_FINDING
@@ -20,10 +20,13 @@ from hilum.records import DoctorCheck, SuspectFilm
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LABEL_ENDINGS", "Subject", "find_label_file", "read_subject", "subject_of"]
+__all__ = ["LABEL_ENDINGS", "MOST_NAMED", "Subject", "find_label_file", "read_subject", "subject_of"]
 
 LABEL_ENDINGS = (".csv", ".csv.gz")
 """Endings of label files, as text or packed."""
+
+MOST_NAMED = 1000
+"""Films named by a check that excludes none; the rest is counted."""
 
 _LABEL_FILES = ("Data_Entry_2017*.csv*", "sample_labels.csv*", "labels.csv*")
 
@@ -146,9 +149,8 @@ def _from_labels(path: Path, images: Sequence[Path]) -> Subject:
             **_targets(cells.present),
         }
     )
-    found = (*_cell_checks(cells, image_ids, labels), *_repeated(frame))
-    kept = frame[(frame["image_id"] != "") & (frame["patient_id"] != "")].drop_duplicates("image_id")
-    kept = kept.reset_index(drop=True)
+    found = (*_nameless(frame, labels), *_cell_checks(cells, image_ids, labels), *_repeated(frame[_has_names(frame)]))
+    kept = frame[_has_names(frame)].drop_duplicates("image_id").reset_index(drop=True)
     ages = kept["age_years"].to_numpy(dtype=np.float32)
     manifest = Manifest(kept, NIH_FINDINGS, source=path.name)
     return Subject(manifest, kept["split"].to_numpy(dtype=object), ages, found)
@@ -189,7 +191,7 @@ def _targets(present: Sequence[frozenset[str] | None]) -> dict[str, Float32[np.n
 def _years(texts: Sequence[str]) -> Float32[np.ndarray, " image"]:
     """Return ages in years, however absurd; an age in months or days becomes a part of a year."""
     parts = pd.Series(texts, dtype=object).astype(str).str.extract(r"^\s*(-?\d+(?:\.\d+)?)\s*([YMWDymwd]?)\s*$")
-    per_year = parts[1].str.upper().map({"M": 12.0, "W": 52.18, "D": 365.25}).astype(float).fillna(1.0)
+    per_year = parts[1].str.upper().map(PER_YEAR).astype(float).fillna(1.0)
     return (parts[0].astype(float) / per_year).to_numpy(dtype=np.float32)
 
 
@@ -217,7 +219,31 @@ def _cell_checks(cells: _Cells, image_ids: Sequence[str], labels: LabelTable) ->
             sentence=f"{len(rows):,} films name findings that ChestX-ray14 does not have: {names}.",
             fix="Correct the names; the import names the nearest known one for each.",
             n_films=len(rows),
-            films=tuple(SuspectFilm(image_id=image_ids[row], detail=f"line {labels.lines[row]}") for row in rows),
+            films=tuple(
+                SuspectFilm(image_id=image_ids[row], detail=f"line {labels.lines[row]}") for row in rows[:MOST_NAMED]
+            ),
+        )
+
+
+def _has_names(frame: pd.DataFrame) -> "pd.Series[bool]":
+    return (frame["image_id"] != "") & (frame["patient_id"] != "")
+
+
+def _nameless(frame: pd.DataFrame, labels: LabelTable) -> Iterable[DoctorCheck]:
+    """Find lines that name no film or no patient; nothing else can be said of them."""
+    rows = np.flatnonzero(~_has_names(frame))
+    if len(rows):
+        yield DoctorCheck(
+            code="no_name",
+            title="lines without a film or a patient",
+            severity="error",
+            sentence=f"{len(rows):,} lines have no image id or no patient id; they were not examined.",
+            fix="Fill the cells, or delete the lines; until then the import refuses the file.",
+            n_films=len(rows),
+            films=tuple(
+                SuspectFilm(image_id=frame["image_id"][row], detail=f"line {labels.lines[row]}")
+                for row in rows[:MOST_NAMED].tolist()
+            ),
         )
 
 
@@ -241,6 +267,6 @@ def _repeated(frame: pd.DataFrame) -> Iterable[DoctorCheck]:
         n_films=len(counts),
         films=tuple(
             SuspectFilm(image_id=name, detail=f"{n} lines, {'labels differ' if differing[name] else 'labels agree'}")
-            for name, n in counts.items()
+            for name, n in list(counts.items())[:MOST_NAMED]
         ),
     )
