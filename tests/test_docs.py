@@ -216,7 +216,7 @@ def test_commands_of_guides_can_be_parsed(words):
         "hilum data",
         "hilum predict film.png",
         "hilum data split m.parquet --folds two",
-        "hilum data import csv a.csv --out o",
+        "hilum data import csv a.csv --out o.parquet",
     ],
 )
 def test_a_command_that_is_wrong_is_found(line):

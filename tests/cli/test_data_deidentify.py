@@ -44,6 +44,14 @@ def test_nothing_written_is_a_failure(hilum, archive, tmp_path):
     assert answer.code == 1
     assert "2 files left out, since hilum cannot read them" in answer.out
     assert not (tmp_path / "out").exists()
+    assert "not one film was written" in answer.err
+
+
+def test_a_second_run_has_nothing_to_do(hilum, archive, tmp_path):
+    words = ("data", "deidentify", archive, "--out", tmp_path / "out", "--key", tmp_path / "k.key")
+    assert hilum(*words).code == 0
+    again = hilum(*words)
+    assert (again.code, "nothing new: every film that could be written" in again.out) == (0, True)
 
 
 def test_the_key_stays_elsewhere(hilum, archive, tmp_path):

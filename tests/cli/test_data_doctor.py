@@ -59,6 +59,12 @@ def test_films_are_opened_once(hilum, manifest):
     excluded = (manifest.parent / "out" / "excluded.csv").read_text()
     assert f"{broken.name},refused_truncated" in excluded
     assert (manifest.parent / "out" / "films.npz").is_file()
+    # What comes next keeps the split that there is.
+    whole = manifest.with_suffix(".split.json")
+    again = ("data", "doctor", manifest, "--workers", 1, "--out", manifest.parent / "out")
+    assert f"hilum data prepare {manifest} --exclude" in hilum(*again).out
+    assert hilum("data", "split", manifest).code == 0
+    assert f"hilum data split {manifest} --from {whole} --exclude" in hilum(*again).out
 
 
 def test_a_label_file_is_examined_without_an_import(hilum, labels, tmp_path):

@@ -118,6 +118,16 @@ def test_own_columns_that_are_not_there(hilum, films, own, tmp_path):
     assert (answer.code, "Did you mean 'Mass'?" in answer.sentence) == (1, True)
     answer = hilum(*common, "--path-column", "file", "--patient-column", "patient", "--finding-columns", "fluid")
     assert (answer.code, "expected FINDING=COLUMN" in answer.sentence) == (1, True)
+    twice = ("--finding-columns", "Mass=fluid", "--finding-columns", "Mass=sex")
+    answer = hilum(*common, "--path-column", "file", "--patient-column", "patient", *twice)
+    assert (answer.code, "names a finding twice" in answer.sentence) == (1, True)
+
+
+def test_a_manifest_ends_in_parquet(hilum, nih, tmp_path):
+    answer = hilum("data", "import", "nih", nih, "--out", tmp_path / "m.csv")
+    assert answer.code == 1
+    assert "expected a file that ends in .parquet" in answer.sentence
+    assert not (tmp_path / "m.csv").exists()
 
 
 # --- public sets -----------------------------------------------------------------------------------------------------

@@ -42,6 +42,20 @@ def test_the_same_split_again_from_its_file(hilum, manifest, tmp_path):
     assert films_per_split(manifest) == first
 
 
+def test_another_split_says_what_it_replaces_and_takes_the_old_ones_notes_away(hilum, manifest, tmp_path):
+    listed = tmp_path / "excluded.csv"
+    listed.write_text("image_id\n" + read_manifest(manifest).table["image_id"].iloc[0] + "\n")
+    hilum("data", "split", manifest)
+    before = {name: len(films) for name, films in films_per_split(manifest).items()}
+    answer = hilum("data", "split", manifest, "--seed", 4, "--exclude", listed)
+    counts = ", ".join(f"{name} {number}" for name, number in before.items())
+    assert f"the split that stood in the manifest ({counts}) was replaced" in answer.out
+    assert hilum("data", "split", manifest, "--seed", 4, "--exclude", listed).out.count("1 films left out") == 1
+    assert "was replaced" not in hilum("data", "split", manifest, "--seed", 4, "--exclude", listed).out
+    assert "left out" not in hilum("data", "split", manifest, "--seed", 4).out
+    assert not any("left out" in note for note in read_manifest(manifest).notes)
+
+
 def test_folds_are_disjoint_and_cover_everything(hilum, manifest):
     tests = []
     for fold in range(3):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hilum.cli._terminal import count, follow, progress, say, wrote
+from hilum.cli._terminal import complain, count, follow, progress, say, wrote
 from hilum.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -46,7 +46,10 @@ def deidentify(
     wrote(*([out] if found.n_written else []), *([key] if is_new else []), *([map_] if map_ else []))
     if found.n_written:
         follow(f"hilum data import dicom {out} --out {out.with_suffix('.parquet')}")
+    elif found.n_repeated:
+        say("nothing new: every film that could be written stands in the folder already")
     else:
+        complain("not one film was written")
         raise typer.Exit(1)
 
 
@@ -58,7 +61,7 @@ def _show(found: "CleanFolder", *, keep_burned_in: bool) -> None:
     counted = (
         (found.n_without_id, "no patient id: each of their studies counts as a patient"),
         (found.n_repeated, "a copy of a film that was written already"),
-        (found.n_conflicting, "the UID of another film that was written, and were left out"),
+        (found.n_conflicting, "the UID of another film that was written, left out"),
     )
     for number, what in counted:
         if number:

@@ -149,7 +149,7 @@ def _show(report: "DoctorReport") -> None:
     say(f"{count(report.n_images, 'film')} of {count(report.n_patients, 'patient')}{opened}")
     if report.checks:
         rows = [(check.code, f"{check.n_films:,}", check.severity, check.fix) for check in report.checks]
-        table(("check", "films", "severity", "what to do"), rows, words=("severity", "what to do"))
+        table(("check", "found", "severity", "what to do"), rows, words=("severity", "what to do"))
     for probe in report.shortcuts:
         if probe.findings:
             value = f"{probe.auroc.value:.3f} ({probe.auroc.low:.3f}–{probe.auroc.high:.3f})"
@@ -169,7 +169,19 @@ def _next(source: Path, report: "DoctorReport", folder: Path) -> None:
         return
     say(f"{count(n_excluded, 'film')} proposed to be left out; delete a line of excluded.csv to keep its film")
     if source.name.endswith(_MANIFEST_ENDING):
-        follow(f"hilum data split {source} --exclude {folder / 'excluded.csv'}")
+        follow(_leaving_out(source, folder / "excluded.csv", is_split=_is_split(report)))
+
+
+def _is_split(report: "DoctorReport") -> bool:
+    return any(finding.split != "all" for finding in report.measurable)
+
+
+def _leaving_out(source: Path, excluded: Path, *, is_split: bool) -> str:
+    """Return the command that leaves films out, and keeps the split that the manifest has."""
+    written = source.with_suffix(".split.json")
+    if is_split and not written.is_file():
+        return f"hilum data prepare {source} --exclude {excluded} --size 224 --out {source.with_suffix('.store')}"
+    return f"hilum data split {source} {f'--from {written} ' if is_split else ''}--exclude {excluded}"
 
 
 def _be_strict(report: "DoctorReport", accept: Sequence[str]) -> None:

@@ -12,9 +12,18 @@ from hilum.errors import InvalidValueError
 if TYPE_CHECKING:
     from hilum.data import Manifest
 
-__all__ = ["IMPORTS", "import_chestmnist", "import_csv"]
+__all__ = ["IMPORTS", "Out", "column_pairs", "import_chestmnist", "import_csv"]
 
-Out = Annotated[Path, typer.Option("--out", help="The manifest to write (.parquet).")]
+
+def _parquet(out: Path) -> Path:
+    if out.suffix != ".parquet":
+        raise InvalidValueError(
+            f"--out {out}: expected a file that ends in .parquet, by which every verb knows a manifest"
+        )
+    return out
+
+
+Out = Annotated[Path, typer.Option("--out", help="The manifest to write (.parquet).", callback=_parquet)]
 Images = Annotated[list[Path] | None, typer.Option(help="A folder of films; may be given again.")]
 Uncertain = Annotated[
     Literal["ignore", "zero", "one", "smooth"],
@@ -112,7 +121,7 @@ def import_csv(
         path_column=path_column,
         patient_column=patient_column,
         label_column=label_column,
-        finding_columns=_pairs(finding_columns or []),
+        finding_columns=column_pairs(finding_columns or []),
         optional_columns={name: column for name, column in optional.items() if column},
     )
     _finish(manifest, out)
@@ -174,13 +183,17 @@ IMPORTS: dict[str, Callable[..., None]] = {
 """The verbs below ``hilum data import``."""
 
 
-def _pairs(texts: list[str]) -> dict[str, str] | None:
+def column_pairs(texts: list[str]) -> dict[str, str] | None:
+    """Return finding to column from ``--finding-columns``; None if there is none."""
     for text in texts:
         if "=" not in text:
             raise InvalidValueError(
                 f"--finding-columns {text!r}: expected FINDING=COLUMN, for instance Effusion=effusion"
             )
-    return dict(text.split("=", 1) for text in texts) or None
+    pairs = dict(text.split("=", 1) for text in texts)
+    if len(pairs) < len(texts):
+        raise InvalidValueError("--finding-columns names a finding twice: one column for each, please")
+    return pairs or None
 
 
 def _finish(manifest: "Manifest", out: Path, *folders: Path) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from hilum.cli._terminal import count, follow, progress, say, wrote
+from hilum.cli.data_import import Out, column_pairs
 from hilum.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ __all__ = ["import_dicom"]
 
 def import_dicom(
     folder: Annotated[Path, typer.Argument(help="A folder of DICOM, with sub-folders; other files may lie there.")],
-    out: Annotated[Path, typer.Option("--out", help="The manifest to write (.parquet).")],
+    out: Out,
     key: Annotated[
         Path | None, typer.Option(help="Patients become pseudonyms by this key; made if it is not there.")
     ] = None,
@@ -75,8 +76,5 @@ def _labels(
         raise InvalidValueError(
             f"--labels needs --join COLUMN=KIND, for instance uid=sop_uid; kinds: {', '.join(JOINS)}"
         )
-    wrong = next((text for text in finding_columns if "=" not in text), None)
-    if wrong:
-        raise InvalidValueError(f"--finding-columns {wrong!r}: expected FINDING=COLUMN, such as Effusion=effusion")
-    pairs = dict(text.split("=", 1) for text in finding_columns)
-    return DicomLabels(labels, column, kind, label_column=label_column, finding_columns=pairs or None)
+    pairs = column_pairs(finding_columns)
+    return DicomLabels(labels, column, kind, label_column=label_column, finding_columns=pairs)

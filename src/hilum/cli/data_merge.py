@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 import typer
 
 from hilum.cli._terminal import count, follow, say, table, wrote
+from hilum.cli.data_import import Out
 
 __all__ = ["merge"]
 
 
 def merge(
     manifests: Annotated[list[Path], typer.Argument(help="Two manifests or more.")],
-    out: Annotated[Path, typer.Option("--out", help="The manifest to write (.parquet).")],
+    out: Out,
     repeated: Annotated[
         Literal["error", "first"],
         typer.Option(help="A film that stands in two of them: an error, or the first one is kept."),

@@ -40,7 +40,8 @@ def split(
         raise InvalidValueError("the official split needs both lists: --official-train-val and --official-test")
     if sum(map(bool, (official_train_val, folds, from_))) > 1:
         raise InvalidValueError("choose one way to split: the official lists, --folds or --from")
-    everything = read_manifest(manifest)
+    before = read_manifest(manifest)
+    everything = before.with_splits([None] * len(before))
     whole = exclude_films(everything, exclude) if exclude else everything
     if official_train_val and official_test:
         parts = _official(whole, official_train_val, official_test, seed)
@@ -56,6 +57,8 @@ def split(
     description = manifest.with_suffix(".split.json")
     save_split(parts.manifest, description, method=parts.method)
     _show(parts.manifest)
+    if before.split_digest not in {"", parts.manifest.split_digest}:
+        say(f"the split that stood in the manifest ({_counts(before)}) was replaced")
     wrote(manifest, description)
     follow(f"hilum data prepare {manifest} --size 224 --out {manifest.with_suffix('.store')}")
 
@@ -107,6 +110,10 @@ def _shares(text: str) -> tuple[float, float, float]:
     except ValueError:
         raise InvalidValueError(f"--fractions {text!r}: expected three numbers such as 0.7,0.1,0.2") from None
     return train, validation, test
+
+
+def _counts(manifest: "Manifest") -> str:
+    return ", ".join(f"{name} {len(manifest.rows(name)):,}" for name in ("train", "validation", "test"))
 
 
 def _show(manifest: "Manifest") -> None:

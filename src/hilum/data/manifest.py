@@ -61,7 +61,8 @@ class Manifest:
         findings: The findings, in the order of the columns.
         source: What was read, in a few words.
         phantom: Whether the films are made up.
-        notes: What a reader should know about the import, a sentence each.
+        notes: What a reader should know about the import and the split, a sentence each.
+        split_notes: Those of ``notes`` that are about the split; another split takes them away.
 
     Raises:
         DataError: A column is missing, an image id is missing or stands twice, a target is neither 0, 1 nor NaN, a soft
@@ -74,6 +75,7 @@ class Manifest:
     source: str
     phantom: bool = False
     notes: tuple[str, ...] = ()
+    split_notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in self.findings:
@@ -183,9 +185,13 @@ class Manifest:
         return [Path(path) for path in self.table["path"]]
 
     def with_splits(self, splits: Iterable[str | None], *, notes: Sequence[str] = ()) -> "Manifest":
-        """Return the manifest with another split column; raises LeakError if a patient falls into two."""
+        """Return the manifest with another split column; raises LeakError if a patient falls into two.
+
+        ``notes`` are about the new split, and stand in place of what was noted about an earlier one.
+        """
         table = self.table.assign(split=pd.Series(list(splits), index=self.table.index, dtype=object))
-        return replace(self, table=table, notes=(*self.notes, *notes))
+        kept = (note for note in self.notes if note not in self.split_notes)
+        return replace(self, table=table, notes=(*kept, *notes), split_notes=tuple(notes))
 
     def _check_soft(self) -> None:
         strange = [
@@ -239,6 +245,7 @@ class Manifest:
             "source": self.source,
             "phantom": self.phantom,
             "notes": self.notes,
+            "split_notes": self.split_notes,
         }
         soft = [SOFT + name for name in self.soft_findings]
         arrow = pa.Table.from_pandas(table[[*_COLUMNS, *self.findings, *soft]], preserve_index=False)
@@ -255,6 +262,7 @@ class ManifestContent(NamedTuple):
     source: str
     phantom: bool
     notes: tuple[str, ...]
+    split_notes: tuple[str, ...]
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -292,7 +300,8 @@ def open_manifest(path: Path) -> ManifestContent:
     folder = path.resolve().parent
     table["path"] = [str(folder / film) for film in table["path"]]
     table["split"] = table["split"].astype(object).where(table["split"].notna(), None)
-    return ManifestContent(table, tuple(meta["findings"]), meta["source"], meta["phantom"], tuple(meta["notes"]))
+    notes, about_split = tuple(meta["notes"]), tuple(meta.get("split_notes", ()))
+    return ManifestContent(table, tuple(meta["findings"]), meta["source"], meta["phantom"], notes, about_split)
 
 
 def digest_of_split(table: pd.DataFrame) -> str:

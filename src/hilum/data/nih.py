@@ -114,7 +114,7 @@ def _split(manifest: Manifest, folder: Path) -> Manifest:
     except DataError as error:
         return manifest.with_splits([None] * len(manifest), notes=[f"{names} were found but not used: {error}"])
     note = f"split by {names}; validation is an eighth of the first, cut by patient"
-    return parts.with_splits(parts.table["split"], notes=[note])
+    return parts.with_splits(parts.table["split"], notes=[*parts.split_notes, note])
 
 
 def _below(folder: Path, pattern: str) -> list[Path]:
