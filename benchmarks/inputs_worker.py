@@ -4,7 +4,6 @@ Run: ``python inputs_worker.py LOADER PATHS.json FOLDER``. Writes ``FOLDER/N.npy
 ``FOLDER/answers.json``: for each path what came of it. Needs nothing of hilum unless the loader is hilum.
 """
 
-import importlib.util
 import json
 import os
 import resource
@@ -17,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from torchvision_operators import name_torchvision_operators
 
 LIMIT_S, LIMIT_BYTES = 20, 2 * 2**30
 
@@ -46,21 +46,6 @@ def load_monai():
 
 
 LOADERS = {"hilum": load_hilum, "torchxrayvision": load_torchxrayvision, "monai": load_monai}
-
-
-def name_torchvision_operators():
-    """Let torchvision be imported beside another build of torch; nothing here calls the operators."""
-    import torch
-
-    folder = Path(importlib.util.find_spec("torchvision").origin).parent
-    try:
-        for library in folder.glob("_C*.so"):
-            torch.ops.load_library(library)
-    except OSError:
-        fragment = torch.library.Library("torchvision", "FRAGMENT")
-        for name in ("nms", "qnms"):
-            fragment.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        name_torchvision_operators.kept = fragment
 
 
 def answer(read, path, target):

@@ -4,33 +4,17 @@ Run: ``PYTHON_WITH_TORCHXRAYVISION benchmarks/txrv_films.py FOLDER LABELS.csv SI
 resized as its documentation has it (centre crop, 224 px), by one thread, without augmentation.
 """
 
-import importlib.util
 import json
 import sys
-from pathlib import Path
 from time import perf_counter
 
 import torch
-
-KEPT = []
-
-
-def mend_torchvision():
-    """Name torchvision's operators where its compiled extension does not fit this torch."""
-    folder = Path(importlib.util.find_spec("torchvision").submodule_search_locations[0])
-    try:
-        for path in folder.glob("_C*.so"):
-            torch.ops.load_library(path)
-    except OSError:
-        library = torch.library.Library("torchvision", "FRAGMENT")
-        for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        KEPT.append(library)
+from torchvision_operators import name_torchvision_operators
 
 
 def main():
     folder, labels, size_px, n_films = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    mend_torchvision()
+    name_torchvision_operators()
     import torchvision
     import torchxrayvision as xrv
 

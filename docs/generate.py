@@ -6,10 +6,8 @@ differ and exits 1 if there is one.
 
 import inspect
 import json
-import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from types import NoneType, UnionType
@@ -33,12 +31,12 @@ from hilum.runs import TRACKERS
 from hilum.training import Recipe, list_recipes
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT / "tests"))
+sys.path += [str(ROOT / "tests"), str(ROOT / "docs")]
 from catalogue.page import page_parts  # noqa: E402 - the tests keep the catalogue of inputs
+from reference_page import capital, meanings, noun, page, prose, summary, table  # noqa: E402
 
 REFERENCE = ROOT / "docs" / "reference"
 HELP_WIDTH = 100
-_NOTE = "<!-- Written by docs/generate.py from the code: change the code, then `make docs`. -->"
 
 Command = Context = Any  # typer keeps these types to itself
 Annotation = Any  # a type, or one of typing's forms, which have no type in common
@@ -75,7 +73,7 @@ def pages() -> dict[str, str]:
         "labels.md": labels_page(),
         "errors.md": errors_page(),
         "records.md": records_page(),
-        "inputs.md": _page("Inputs", *page_parts(_table)),
+        "inputs.md": page("Inputs", *page_parts(table)),
         **{f"schema/{name}.json": schema(kind) for name, (kind, _) in FORMS.items()},
     }
 
@@ -100,7 +98,7 @@ def write(found: Mapping[str, str], folder: Path = REFERENCE) -> None:
 
 def index_page() -> str:
     """Return the contents of the reference."""
-    return _page(
+    return page(
         "Reference",
         "Everything here is written from the code by `make docs`.",
         "- [cli.md](cli.md): every verb and its options\n"
@@ -122,7 +120,7 @@ def cli_page() -> str:
     parts = ["Exit codes: 0 done, 1 failed (the reason is on stderr), 2 wrong usage, 130 stopped by Ctrl-C."]
     for words, text in help_texts():
         parts += [f"## {words}", f"```text\n{text}\n```"]
-    return _page("Verbs", *parts)
+    return page("Verbs", *parts)
 
 
 def help_texts() -> Iterator[tuple[str, str]]:
@@ -153,18 +151,18 @@ def recipe_page() -> str:
     for path, kind, default in describe(Recipe):
         owner, field = _owner(Recipe, path)
         limits = _limits(owner, field)
-        meaning = _meanings(owner).get(field, "")
+        meaning = meanings(owner).get(field, "")
         sections.setdefault(path.rpartition(".")[0], []).append(
             (f"`{path}`", f"`{kind}`{limits}", _default(default), meaning)
         )
     for section, rows in sections.items():
         owner, _ = _owner(Recipe, f"{section}.x" if section else "x")
-        parts += [f"## {section or 'the recipe itself'}", _summary(owner), _table("key|type|default|meaning", rows)]
+        parts += [f"## {section or 'the recipe itself'}", summary(owner), table("key|type|default|meaning", rows)]
     parts += ["## Recipes that ship with hilum", "`hilum train --list` shows them.", _recipe_table()]
     for name in list_recipes():
         text = (files("hilum") / "resources" / "recipes" / f"{name}.yaml").read_text("utf-8")
         parts += [f"### {name}", f"```yaml\n{text.strip()}\n```"]
-    return _page("Recipe", *parts)
+    return page("Recipe", *parts)
 
 
 def _recipe_table() -> str:
@@ -180,7 +178,7 @@ def _recipe_table() -> str:
         )
         for name, recipe in list_recipes().items()
     ]
-    return _table("recipe|backbone|head|px|loss|epochs|about", rows)
+    return table("recipe|backbone|head|px|loss|epochs|about", rows)
 
 
 def _owner(section: type[Section], path: str) -> tuple[type[Section], str]:
@@ -219,20 +217,20 @@ def tables_page() -> str:
     losses = {name: make_loss(LossSection(name=name), prevalence=torch.tensor([0.5])) for name in LOSSES}
     refusals = [(f"`{code}`", advice) for code, advice in REFUSALS.items()]
     flags = [(f"`{code}`", meaning) for code, meaning in FLAGS.items()]
-    return _page(
+    return page(
         "Tables",
         "A name from a recipe or a command line is looked up here; an unknown one is an error that names the nearest.",
         "## Findings",
         "The first fourteen are those of ChestX-ray14, which recipes have by default. Which label of which data set is "
         "what stands in [labels.md](labels.md).",
-        _table("finding|meaning|SNOMED CT|RadLex", _finding_rows()),
+        table("finding|meaning|SNOMED CT|RadLex", _finding_rows()),
         "## Data sets",
         "Names for `hilum data get`, at Kaggle. Both may be used freely if the source is acknowledged and cited.",
-        _table("data set|what it is|at Kaggle|films|GB", _dataset_rows()),
+        table("data set|what it is|at Kaggle|films|GB", _dataset_rows()),
         "## Backbones",
         "`model.backbone` of a recipe. Parameters without a head, one channel. The licence is that of the start "
         "weights and passes on to what is trained from them.",
-        _table("backbone|timm's name|M parameters|px of start weights|films|licence|source", _backbone_rows()),
+        table("backbone|timm's name|M parameters|px of start weights|films|licence|source", _backbone_rows()),
         "## Heads",
         "`model.head` of a recipe.",
         _entries("head", HEADS),
@@ -247,16 +245,16 @@ def tables_page() -> str:
         _entries("tracker", TRACKERS),
         "## Checks of the doctor",
         "What `hilum data doctor` looks for.",
-        _table("check|looks for|in words", _check_rows()),
+        table("check|looks for|in words", _check_rows()),
         "## Probes of the doctor",
         "What its shortcut audit tries to tell the labels from.",
-        _table("probe|is given|what follows when it reaches much", _probe_rows()),
+        table("probe|is given|what follows when it reaches much", _probe_rows()),
         "## Refusals",
         "Why a film is not answered: the `reason` of a prediction and the code in `problems.csv`. Codes are stable.",
-        _table("code|what to do", refusals),
+        table("code|what to do", refusals),
         "## Flags",
         "What a reader should know about a film that is answered: `facts.flags` of a prediction. Codes are stable.",
-        _table("code|meaning", flags),
+        table("code|meaning", flags),
     )
 
 
@@ -284,7 +282,7 @@ def _backbone_rows() -> Iterator[tuple[str, ...]]:
 
 def _check_rows() -> Iterator[tuple[str, ...]]:
     for name, check in CHECKS.items():
-        yield f"`{name}`", check.title, _summary(check.find)
+        yield f"`{name}`", check.title, summary(check.find)
 
 
 def _probe_rows() -> Iterator[tuple[str, ...]]:
@@ -292,8 +290,8 @@ def _probe_rows() -> Iterator[tuple[str, ...]]:
         yield f"`{name}`", ", ".join(probe.inputs), probe.lesson
 
 
-def _entries(kind: str, table: Mapping[str, object]) -> str:
-    return _table(f"{kind}|what it is", [(f"`{name}`", _noun(_summary(value))) for name, value in table.items()])
+def _entries(kind: str, entries: Mapping[str, object]) -> str:
+    return table(f"{kind}|what it is", [(f"`{name}`", noun(summary(value))) for name, value in entries.items()])
 
 
 # --- labels ---------------------------------------------------------------------------------------------------------
@@ -308,18 +306,18 @@ def labels_page() -> str:
         "has no label for is unknown on its films.",
         "## Uncertain labels",
         "`--uncertain` of [hilum data import](../how-to/data-import.md).",
-        _table("policy|an uncertain label is", policies),
+        table("policy|an uncertain label is", policies),
         "## Labels that a report does not mention",
         "`--blank` of [hilum data import](../how-to/data-import.md).",
-        _table("policy|a blank is", blanks),
+        table("policy|a blank is", blanks),
     ]
     for name, label_set in LABEL_SETS.items():
         about = [f"{label_set.citation}. What is not labelled counts as {label_set.silence}."]
         about += [f"Its films are those of {label_set.films}."] if label_set.films else []
         rows = [(f"`{label}`", _findings_of(rule), rule.note) for label, rule in label_set.labels.items()]
         title = f"{label_set.title} (`hilum data import {name}`)"
-        parts += [f"## {title}", " ".join(about), _table("label|finding|note", rows)]
-    return _page("Labels of data sets", *parts)
+        parts += [f"## {title}", " ".join(about), table("label|finding|note", rows)]
+    return page("Labels of data sets", *parts)
 
 
 def _findings_of(label: Label) -> str:
@@ -333,17 +331,17 @@ def errors_page() -> str:
     """Return the tree of errors."""
     tree = inspect.getdoc(hilum.errors) or ""
     intro, _, drawing = tree.partition("\n\n")
-    parts = [_prose(intro) + " All stand in `hilum.errors`.", f"```text\n{drawing}\n```"]
+    parts = [prose(intro) + " All stand in `hilum.errors`.", f"```text\n{drawing}\n```"]
     for name in hilum.errors.__all__:
         error: type[Exception] = getattr(hilum.errors, name)
         bases = ", ".join(f"`{base.__name__}`" for base in error.__bases__)
-        rows = [(f"`{field}`", text) for field, text in _meanings(error).items()]
+        rows = [(f"`{field}`", text) for field, text in meanings(error).items()]
         parts += [
             f"## {name}",
-            f"{_summary(error)} Derives from {bases}.",
-            *([_table("attribute|meaning", rows)] if rows else []),
+            f"{summary(error)} Derives from {bases}.",
+            *([table("attribute|meaning", rows)] if rows else []),
         ]
-    return _page("Errors", *parts)
+    return page("Errors", *parts)
 
 
 # --- records -------------------------------------------------------------------------------------------------------
@@ -358,11 +356,11 @@ def records_page() -> str:
     ]
     seen: set[type[Record]] = set()
     for name, (kind, place) in FORMS.items():
-        parts += [f"## {name}", f"{_capital(place)}. Schema: [schema/{name}.json](schema/{name}.json)."]
+        parts += [f"## {name}", f"{capital(place)}. Schema: [schema/{name}.json](schema/{name}.json)."]
         parts += _record_parts(kind, seen)
         if kind is Prediction:
             parts += _csv_parts()
-    return _page("Records", *parts)
+    return page("Records", *parts)
 
 
 def _record_parts(kind: type[Record], seen: set[type[Record]]) -> list[str]:
@@ -372,12 +370,12 @@ def _record_parts(kind: type[Record], seen: set[type[Record]]) -> list[str]:
         if record in seen:
             continue
         seen.add(record)
-        meanings = _meanings(record)
+        told = meanings(record)
         rows = []
         for name, field in record.model_fields.items():
             default = "" if field.is_required() else _default_word(field.get_default(call_default_factory=True))
-            rows.append((f"`{name}`", _type(field.annotation) + default, meanings[name]))
-        parts += [f"### {record.__name__}", _summary(record), _table("field|type|meaning", rows)]
+            rows.append((f"`{name}`", _type(field.annotation) + default, told[name]))
+        parts += [f"### {record.__name__}", summary(record), table("field|type|meaning", rows)]
     return parts
 
 
@@ -385,17 +383,16 @@ def _csv_parts() -> list[str]:
     """Return the columns of the CSV form, as the record itself writes them."""
     finding = "Effusion"
     columns = Prediction(image_id="", path="", status="refused", bundle_digest="").row((finding,))
-    meanings = {**_meanings(Prediction), **_meanings(FindingAnswer)}
+    told = {**meanings(Prediction), **meanings(FindingAnswer)}
     rows = [
-        (f"`{column.replace(finding, '<Finding>')}`", meanings[column.removesuffix(f"_{finding}")])
-        for column in columns
+        (f"`{column.replace(finding, '<Finding>')}`", told[column.removesuffix(f"_{finding}")]) for column in columns
     ]
     return [
         "### Prediction as CSV",
         "`hilum predict --out FILE.csv` writes one row per film. The last three columns stand for three groups of "
         "columns: all scores, then all probabilities, then all calls, each in the bundle's order of findings. Cells "
         "without an answer are empty.",
-        _table("column|meaning", rows),
+        table("column|meaning", rows),
     ]
 
 
@@ -404,8 +401,8 @@ def schema(kind: type[Record]) -> str:
     document = kind.model_json_schema(mode="serialization")
     for record in (kind, *_records_below(kind)):
         node = document if record is kind else document["$defs"][record.__name__]
-        node["description"] = _summary(record)
-        for name, meaning in _meanings(record).items():
+        node["description"] = summary(record)
+        for name, meaning in meanings(record).items():
             node["properties"][name]["description"] = meaning
     _let_numbers_be_null(document)
     whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
@@ -465,53 +462,6 @@ def _default_word(value: object) -> str:
     if value in ((), {}, ""):
         return ", may be empty"
     return "" if value is None or value != value else f", {json.dumps(value)}"
-
-
-# --- words ---------------------------------------------------------------------------------------------------------
-
-
-def _meanings(kind: type) -> dict[str, str]:
-    """Return what docstrings say of attributes under ``Attributes:``, those of base classes first."""
-    found: dict[str, str] = {}
-    for base in reversed(kind.__mro__):
-        text = inspect.cleandoc(base.__dict__.get("__doc__") or "")
-        _, _, block = text.partition("Attributes:\n")
-        block = block.partition("\n\n")[0]
-        for name, meaning in re.findall(r"^ {4}([a-z]\w*): (.+(?:\n {8,}.+)*)", block, flags=re.MULTILINE):
-            found[name] = _prose(meaning)
-    return found
-
-
-def _summary(value: object) -> str:
-    """Return a docstring's text before its first section, as one paragraph."""
-    subject = value.func if isinstance(value, partial) else value
-    text = inspect.getdoc(subject) or ""
-    return _prose(re.split(r"\n\n(?:Args|Attributes|Returns|Raises|Example|Source)s?:", text)[0])
-
-
-def _prose(text: str) -> str:
-    """Return reST's little markup as Markdown, on one line."""
-    text = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", text.replace("``", "`"))
-    return " ".join(text.split())
-
-
-def _noun(sentence: str) -> str:
-    """Return what a function gives, from the sentence that says so."""
-    return _capital(sentence.removeprefix("Return "))
-
-
-def _capital(text: str) -> str:
-    return text if text.startswith("`") else text[:1].upper() + text[1:]
-
-
-def _table(header: str, rows: Iterable[Sequence[str]]) -> str:
-    names = header.split("|")
-    lines = [names, ["---"] * len(names), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _page(title: str, *parts: str) -> str:
-    return "\n\n".join([_NOTE, f"# {title}", *parts]) + "\n"
 
 
 if __name__ == "__main__":
