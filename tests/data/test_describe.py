@@ -78,3 +78,9 @@ def test_a_preview_shows_each_film_as_it_is_and_changed(manifest_of, write_films
         assert all((other.pixels == first.pixels).all() for other in others)
     broken = Manifest(manifest.table.assign(path="/nowhere.png"), manifest.findings, source="x")
     assert preview_augmentation(broken) == []
+
+
+def test_without_labels_nothing_is_known(write_films, manifest_of):
+    description, films = describe_manifest(manifest_of(2, paths=write_films(2), findings=(), targets=np.zeros((2, 0))))
+    assert (description.positives, description.unknown) == ({NO_FINDING: 0}, {NO_FINDING: 2})
+    assert {film.caption for film in films} == {"labels unknown"}

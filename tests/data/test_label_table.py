@@ -102,3 +102,10 @@ def test_labels_become_columns_and_errors_name_the_line(write_text):
     table = read_label_table(write_text("a.csv", "l", "Mass", "Masss"))
     with pytest.raises(DataError, match=r"a.csv line 3: unknown finding 'Masss'. Did you mean 'Mass'"):
         targets_from_labels(table, table.column("l"), ["Mass"])
+
+
+@pytest.mark.parametrize(("mark", "named"), [(";", "';'"), ("\t", r"'\\t'")])
+def test_columns_that_are_not_apart_by_commas(write_text, mark, named):
+    path = write_text("own.csv", mark.join(("file", "patient")), mark.join(("a.png", "x")))
+    with pytest.raises(DataError, match=f"has its columns apart by {named}: expected commas"):
+        read_label_table(path)

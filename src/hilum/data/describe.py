@@ -109,14 +109,16 @@ def _open_sample(manifest: Manifest, sample: int, seed: int) -> _Opened:
 
 def _caption(entry: "pd.Series[float]", findings: Sequence[str]) -> str:
     present = [get_finding(name).title for name in findings if entry[name] == 1]
-    if not present and any(np.isnan(entry[name]) for name in findings):
+    if not present and (not findings or any(np.isnan(entry[name]) for name in findings)):
         return "labels unknown"
     return ", ".join(present) or NO_FINDING
 
 
 def _with_no_finding(manifest: Manifest) -> Float32[np.ndarray, "image finding"]:
-    """Return targets and a column more: whether none of the manifest's findings is there."""
+    """Return targets and a column more: whether none of the manifest's findings is there; unknown if it has none."""
     targets = manifest.targets()
+    if not manifest.findings:
+        return np.full((len(manifest), 1), np.nan, dtype=np.float32)
     return np.column_stack([targets, no_finding_target(targets)]).astype(np.float32)
 
 

@@ -169,7 +169,8 @@ def _once_each(reader: FilmReader, films: list[_Film], notes: list[str]) -> list
     if n_conflicts:
         raise DataError(
             f"{n_conflicts:,} SOP Instance UIDs stand for films with different pixels: a UID must name one film. Keep "
-            "the right file of each, or export them anew."
+            "the right file of each, or export them anew; `hilum data deidentify --map FILE` writes which they are "
+            "(outcome conflict)."
         )
     n_repeated = sum(len(group) - 1 for group in doubles)
     if n_repeated:

@@ -228,6 +228,8 @@ class Manifest:
             raise DataError(f"{self.source} has no film {strange[0]!r}{more}.{hint}")
         if not left_out:
             return self
+        if len(left_out) == len(known):
+            raise DataError(f"{self.source}: all {len(known):,} films would be left out, and none would stay.")
         table = self.table[~self.table["image_id"].isin(left_out)].reset_index(drop=True)
         return replace(self, table=table, notes=(*self.notes, f"{len(left_out):,} films left out: {reason}"))
 

@@ -24,6 +24,8 @@ def test_films_without_labels_are_found(examine, manifest_of):
     assert check.excludes
     assert check.sentence.startswith("1 film ")
     assert not examine(no_known_label, manifest_of(4))
+    (check,) = examine(no_known_label, manifest_of(4, findings=(), targets=np.zeros((4, 0)))).values()
+    assert (check.n_films, check.excludes) == (4, False)
 
 
 def test_ages_that_cannot_be_are_found(examine, manifest_of):
@@ -59,6 +61,7 @@ def test_labels_of_the_first_release_are_told_by_counts(examine, manifest_of, pl
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_the_present_label_file_is_not_taken_for_the_first(examine, shared_data):
     subject = read_subject(shared_data / "nih-metadata" / "Data_Entry_2017_v2020.csv.gz")
     for check in (label_version, impossible_ages, no_known_label, read_faults):

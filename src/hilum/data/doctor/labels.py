@@ -62,7 +62,8 @@ def no_known_label(examination: Examination) -> Iterator[DoctorCheck]:
             "{n} without any known label; they count in no loss and no metric.",
             "Leave them out, or label them.",
         ),
-        excludes=True,
+        # Where no film has a label, leaving them out would leave nothing.
+        excludes=len(rows) < len(examination.subject.manifest),
     )
 
 
