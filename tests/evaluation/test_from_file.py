@@ -147,6 +147,7 @@ PUBLISHED = {
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_a_public_models_predictions_give_its_known_figures(shared_data):
     found = evaluate_predictions(
         shared_data / "predictions" / "reproduce-chexnet-densenet121.csv.gz",

@@ -67,6 +67,7 @@ def test_films_in_no_split_are_noted(examine, manifest_of):
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_patients_of_nih_are_consistent(examine, shared_data):
     subject = read_subject(shared_data / "nih-metadata" / "Data_Entry_2017_v2020.csv.gz")
     for check in (several_sexes, age_jumps, torn_patients):

@@ -126,6 +126,7 @@ def test_a_folder_that_is_not_there_is_said(tmp_path):
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_the_real_tables_hold_what_the_table_says(shared_data, tmp_path):
     for file in (shared_data / "nih-metadata").glob("*.gz"):
         (tmp_path / file.name).symlink_to(file)
