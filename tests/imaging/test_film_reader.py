@@ -129,8 +129,16 @@ def tasks(tmp_path_factory):
     del sys.modules["film_tasks"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def reader():
+    """A reader that is quick to end a film; its decoder may have read others before."""
+    with FilmReader(1, QUICK) as reader:
+        yield reader
+
+
+@pytest.fixture
+def fresh():
+    """Such a reader of which no decoder has started yet."""
     with FilmReader(1, QUICK) as reader:
         yield reader
 
@@ -139,6 +147,13 @@ def reader():
 def calm():
     """A reader for films that harm nothing."""
     with FilmReader(1) as reader:
+        yield reader
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """Two decoders for films that harm nothing."""
+    with FilmReader(2) as reader:
         yield reader
 
 
@@ -205,19 +220,17 @@ def test_the_budget_grows_with_the_pixels(tasks):
         assert one(reader, tasks.eat_for, n_bytes=1, n_pixels=37_000_000).code == "too_large"
 
 
-def test_results_come_in_order_and_memory_does_not_grow_with_their_number(tasks):
+def test_results_come_in_order_and_memory_does_not_grow_with_their_number(pair, tasks):
     asked = []
     paths = (asked.append(n) or Path(f"{n}") for n in count())
-    with FilmReader(2) as reader:
-        names = [answer["name"] for answer in islice(reader.map(tasks.plain, paths), 40)]
+    names = [answer["name"] for answer in islice(pair.map(tasks.plain, paths), 40)]
     assert names == [f"{n}" for n in range(40)]
     assert len(asked) <= 40 + 2 * 2 + 1
 
 
-def test_a_slow_film_holds_up_nothing_but_its_turn(tasks):
-    with FilmReader(2) as reader:
-        answers = reader.map(tasks.nap, [Path("slow"), Path("b"), Path("c")], options={"seconds": 0.1})
-        assert [answer["name"] for answer in answers] == ["slow", "b", "c"]
+def test_a_slow_film_holds_up_nothing_but_its_turn(pair, tasks):
+    answers = pair.map(tasks.nap, [Path("slow"), Path("b"), Path("c")], options={"seconds": 0.1})
+    assert [answer["name"] for answer in answers] == ["slow", "b", "c"]
 
 
 @pytest.mark.slow
@@ -227,11 +240,11 @@ def test_a_decoder_that_a_film_broke_is_blamed_on_that_film(reader, tasks):
     assert answers[0]["pid"] != answers[1]["pid"] == answers[2]["pid"]
 
 
-def test_a_decoder_that_was_killed_while_idle_is_replaced(new_decoders, reader, tasks):
-    one(reader, tasks.plain)
+def test_a_decoder_that_was_killed_while_idle_is_replaced(new_decoders, fresh, tasks):
+    one(fresh, tasks.plain)
     (pid,) = new_decoders()
     os.kill(pid, signal.SIGKILL)
-    assert one(reader, tasks.plain)["name"] == "film"
+    assert one(fresh, tasks.plain)["name"] == "film"
 
 
 def test_a_record_comes_back_as_it_was(calm, tasks):
@@ -264,9 +277,9 @@ def test_a_missing_extra_stops_the_work(calm, tasks):
         one(calm, tasks.absent)
 
 
-def test_a_decoder_sees_no_secrets(reader, tasks, monkeypatch):
+def test_a_decoder_sees_no_secrets(fresh, tasks, monkeypatch):
     monkeypatch.setenv("KAGGLE_KEY", "secret")
-    answer = one(reader, tasks.environment)
+    answer = one(fresh, tasks.environment)
     assert "KAGGLE_KEY" not in answer["names"]
     assert answer["threads"] == "1"
 
@@ -283,10 +296,10 @@ class TestMethod:
         return {}
 
 
-def test_a_task_of_a_module_that_decoders_do_not_find_is_an_error_in_words(reader, tasks, monkeypatch):
+def test_a_task_of_a_module_that_decoders_do_not_find_is_an_error_in_words(fresh, tasks, monkeypatch):
     monkeypatch.setattr(tasks.plain, "__module__", "no_such_module")
     with pytest.raises(HilumError, match=r"a decoder did not start \(exit status -?\d+\)"):
-        one(reader, tasks.plain)
+        one(fresh, tasks.plain)
 
 
 @pytest.mark.parametrize("name", ["film.png", "film.jpg", "film.tif"])
@@ -314,26 +327,25 @@ def test_dicom_is_read_as_in_this_process_and_so_are_refusals(calm, dicom, ramp,
         assert caught.value.code == alone.value.code
 
 
-def test_a_film_comes_as_the_square_that_the_store_holds_and_the_facts_that_reading_gives(reader, tmp_path):
+def test_a_film_comes_as_the_square_that_the_store_holds_and_the_facts_that_reading_gives(calm, tmp_path):
     path = tmp_path / "film.png"
     write_png(path, np.arange(150 * 200, dtype=np.uint8).reshape(150, 200))
-    ((pixels, facts),) = reader.films([path], 32, rule="stretch")
+    ((pixels, facts),) = calm.films([path], 32, rule="stretch")
     assert (pixels == read_square(path, 32, rule="stretch")).all()
     assert facts == read_image(path).facts
-    assert next(iter(reader.films([tmp_path], 32))).code == "missing"
+    assert next(iter(calm.films([tmp_path], 32))).code == "missing"
 
 
 @pytest.mark.shared
-def test_real_films_are_read_as_in_this_process(shared_data):
+def test_real_films_are_read_as_in_this_process(calm, shared_data):
     paths = [
         *sorted((shared_data / "cxr-original").glob("*.png"))[:2],
         *sorted((shared_data / "dicom").rglob("*.dcm"))[:3],
     ]
-    with FilmReader(1) as reader:
-        for path in paths:
-            image, expected = reader.read(path), read_image(path)
-            assert image.pixels.tobytes() == expected.pixels.tobytes()
-            assert image.facts == expected.facts
+    for path in paths:
+        image, expected = calm.read(path), read_image(path)
+        assert image.pixels.tobytes() == expected.pixels.tobytes()
+        assert image.facts == expected.facts
 
 
 def test_answers_of_a_decoder_that_was_taken_over(reader, tasks, monkeypatch, tmp_path):
