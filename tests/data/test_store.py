@@ -285,7 +285,7 @@ def test_what_was_done_before_the_kill_is_not_done_again(set_of, tmp_path, monke
     monkeypatch.setattr(store_module, "_BLOCK", 4)
     stop_after(manifest, tmp_path / "s", 8)
     seen = watch_reading(monkeypatch)
-    prepare_store(manifest, tmp_path / "s", size_px=SIZE, on_progress=lambda done, _: told.append(done))
+    prepare_store(manifest, tmp_path / "s", size_px=SIZE, workers=1, on_progress=lambda done, _: told.append(done))
     assert seen == manifest.paths()[8:]
     assert told == [12]
 
@@ -298,7 +298,7 @@ def stop_after(manifest, folder, n, **options):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        prepare_store(manifest, folder, **{"size_px": SIZE, "on_progress": interrupt, **options})
+        prepare_store(manifest, folder, **{"size_px": SIZE, "workers": 1, "on_progress": interrupt, **options})
 
 
 @pytest.mark.parametrize("how", ["time", "size", "path"])
@@ -316,7 +316,7 @@ def test_films_that_changed_before_it_went_on_are_decoded_anew(set_of, tmp_path,
         paths[2].write_bytes(content + b"\0" * (how == "size"))
         os.utime(paths[2], ns=(times[0], times[1] + (how == "time")))
     seen = watch_reading(monkeypatch)
-    store = prepare_store(manifest, tmp_path / "s", size_px=SIZE)
+    store = prepare_store(manifest, tmp_path / "s", size_px=SIZE, workers=1)
     assert seen == [paths[2], *paths[8:]]
     assert (store.read([2]) == store.read([3])).all()
     assert store.n_images == 12
@@ -371,14 +371,14 @@ def test_an_unfinished_store_of_something_else_is_begun_anew(set_of, tmp_path, m
 
     first = manifest_of(6, paths=manifest.paths(), image_id=list("abcdef")) if other == "films" else manifest
     with pytest.raises(KeyboardInterrupt):
-        prepare_store(first, tmp_path / "s", size_px=8 if other == "size" else SIZE, on_progress=interrupt)
+        prepare_store(first, tmp_path / "s", size_px=8 if other == "size" else SIZE, workers=1, on_progress=interrupt)
     if other == "cut":
         os.truncate(tmp_path / "s.partial" / "pixels.u8", 100)
     if other == "no state":
         (tmp_path / "s.partial" / "state.bin").unlink()
-    store = prepare_store(manifest, tmp_path / "s", size_px=SIZE)
+    store = prepare_store(manifest, tmp_path / "s", size_px=SIZE, workers=1)
     store.verify()
-    assert store.digest == prepare_store(manifest, tmp_path / "whole", size_px=SIZE).digest
+    assert store.digest == prepare_store(manifest, tmp_path / "whole", size_px=SIZE, workers=1).digest
 
 
 @pytest.mark.parametrize("step", ["_seal", "rename"])

@@ -47,6 +47,7 @@ class Plan:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     plan: Plan
 
     def log_message(self, *_):

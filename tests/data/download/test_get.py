@@ -120,7 +120,7 @@ def test_a_cut_is_gone_on_with_and_nothing_is_served_twice(fetch, large):
 def test_a_connection_that_hangs_is_noticed(fetch, large):
     large.faults = [("hang", CHUNK_BYTES)]
     started = time.monotonic()
-    fetched = fetch()
+    fetched = fetch(timeout_s=0.3)
     assert time.monotonic() - started < 5
     assert fetched.check.is_whole
     assert large.asked == [None, f"bytes={CHUNK_BYTES}-"]
@@ -128,7 +128,7 @@ def test_a_connection_that_hangs_is_noticed(fetch, large):
 
 def test_an_api_that_hangs_is_noticed(fetch, large):
     large.api_faults = ["hang"]
-    assert fetch().check.is_whole
+    assert fetch(timeout_s=0.3).check.is_whole
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
