@@ -8,6 +8,7 @@ import pkgutil
 import re
 import shlex
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -283,9 +284,10 @@ def test_every_dependency_has_a_reason():
 # --- the code --------------------------------------------------------------------------------------------------------
 
 
+@cache
 def trees():
-    for path in sorted((ROOT / "src" / "hilum").rglob("*.py")):
-        yield path.relative_to(ROOT / "src" / "hilum"), ast.parse(path.read_text("utf-8"))
+    package = ROOT / "src" / "hilum"
+    return [(path.relative_to(package), ast.parse(path.read_text("utf-8"))) for path in sorted(package.rglob("*.py"))]
 
 
 def listed(page):
