@@ -16,7 +16,7 @@ from hilum.runs import write_text
 __all__ = ["write_doctor"]
 
 _SIDE_PX = 220
-_SHOWN = 12
+_SHOWN = 24
 _LISTED = 100
 
 Pictures = Mapping[str, UInt8[np.ndarray, "height width"]]

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from hilum.data.doctor.mirror import mirror_scores
-from hilum.data.doctor.pose import judge_poses
+from hilum.data.doctor.pose import _features, _lopsidedness, judge_poses
 from hilum.phantoms import render_film
 
 TURNS = {
@@ -53,6 +54,19 @@ def test_what_is_no_chest_film_is_named(films, thumbnails):
     found = kinds(judge_poses(thumbnails(140, pixels=pixels)))
     assert {50, 60} <= set(found)
     assert len(found) <= 5
+
+
+def test_what_is_not_its_own_mirror_image_is_lopsided_wherever_its_axis_lies():
+    noise = gaussian_filter(np.random.default_rng(3).standard_normal((120, 64, 64)), (0, 3, 3))
+    films = noise + 0.8 * noise[:, :, ::-1]
+    films[5] = np.roll((noise + noise[:, :, ::-1])[5], 4, axis=1)
+    films[9] = noise[9]
+    films = ((films / np.abs(films).max(axis=(1, 2), keepdims=True) + 1) * 127).astype(np.uint8)
+    lopsided = _lopsidedness(_features(films), np.arange(120) != 9)
+    assert lopsided.argmax() == 9
+    assert lopsided[9] > 8
+    assert lopsided[5] < 1
+    assert (_lopsidedness(_features(films[:90]), np.ones(90, dtype=bool)) == 0).all()
 
 
 def test_lateral_and_unreadable_films_are_left_out(films, thumbnails):

@@ -31,7 +31,7 @@ __all__ = ["CHECKS", "OnStage", "examine_manifest"]
 OnStage = Callable[[int, int, str], None]
 """Is told how far a stage is, and its name."""
 
-_SHOWN = 12
+_SHOWN = 24
 """Films, or pairs, of a check that are shown as pictures."""
 _PICTURE_PX = 220
 _GRAVITY = {"error": 0, "warning": 1, "note": 2}

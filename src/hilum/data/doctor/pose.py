@@ -36,8 +36,11 @@ _EVEN = 8.0
 """Lines at the border whose grey values spread less are no part of the exposed field."""
 _WIDE_BORDER, _WIDEST_BORDER = 3, 20
 _N_COMPARED, _NEIGHBOURS = 4000, 5
-_UNLIKE, _UNLIKE_TURNED = 8.0, 5.5
+_UNLIKE, _UNLIKE_TURNED = 8.0, 4.5
 """Few films are turned, so one that seems so and is odd even when turned back is rather no chest film at all."""
+_UNLIKE_LOPSIDED = 10.0
+"""Of strangeness and lopsidedness together: lateral films are some of both, a chest with one white lung of one."""
+_MOST_SHIFT = 3
 _FEWEST_FOR_MIRROR = 1000
 """Fewer films teach too little about mirror images: they are not judged for it."""
 _MIRRORED = -4.0
@@ -74,13 +77,14 @@ def judge_poses(thumbnails: Thumbnails) -> list[PoseSuspect]:
     turned = chances.argmax(axis=1)
     sure = (turned > 0) & (1 - chances[:, 0] >= _SURE)
     far = _strangeness(films, features, turned, ~sure)
-    odd = far > np.where(sure, _UNLIKE_TURNED, _UNLIKE)
+    lopsided = far + np.where(sure, 0.0, _lopsidedness(features, ~sure).clip(0))
+    odd = (far > np.where(sure, _UNLIKE_TURNED, _UNLIKE)) | (lopsided > _UNLIKE_LOPSIDED)
     suspects = [
         PoseSuspect(int(rows[place]), _kind(*_TURNS[turned[place]]), float(1 - chances[place, 0]))
         for place in np.flatnonzero(sure & ~odd)
     ]
     suspects += [
-        PoseSuspect(int(rows[place]), "unlike_the_others", float(1 - _UNLIKE_TURNED / (2 * far[place])))
+        PoseSuspect(int(rows[place]), "unlike_the_others", float(1 - _UNLIKE_TURNED / (2 * lopsided[place])))
         for place in np.flatnonzero(odd)
     ]
     suspects += _mirrored(films, thumbnails.groups, rows, np.flatnonzero(~sure & ~odd))
@@ -207,8 +211,38 @@ def _strangeness(
         back = _turn(films[place : place + 1], inverted, -turns)
         both = _structure(_features(np.concatenate([back, back[:, :, ::-1]])))
         far[place] = _distance(both, reference, np.full(2, -1)).min()
-    middle = np.median(far[right])
-    return np.asarray((far - middle) / (1.4826 * np.median(np.abs(far[right] - middle)) + 1e-9))
+    return _in_deviations(far, right)
+
+
+def _lopsidedness(features: Features, right: Bool[np.ndarray, " film"]) -> Float64[np.ndarray, " film"]:
+    """Return how little each film is its own mirror image, in robust standard deviations; 0 in small sets.
+
+    The axis may lie aside of the middle: the best of a few shifts counts.
+    """
+    if right.sum() < _FEWEST_FILMS:
+        return np.zeros(len(features))
+    likeness = np.full(len(features), -1.0)
+    structure: Features = features[:, 256:].reshape(len(features), 16, 16)
+    for shift in range(-_MOST_SHIFT, _MOST_SHIFT + 1):
+        part = structure[:, :, max(shift, 0) : 16 + min(shift, 0)]
+        likeness = np.maximum(likeness, _correlation(part, part[:, :, ::-1]))
+    return _in_deviations(-likeness, right)
+
+
+def _correlation(
+    ones: Float32[np.ndarray, "film 16 side"], others: Float32[np.ndarray, "film 16 side"]
+) -> Float64[np.ndarray, " film"]:
+    ones, others = (part - part.mean(axis=(1, 2), keepdims=True) for part in (ones, others))
+    lengths = np.sqrt((ones**2).sum(axis=(1, 2)) * (others**2).sum(axis=(1, 2)))
+    return np.asarray((ones * others).sum(axis=(1, 2)) / (lengths + 1e-9), dtype=np.float64)
+
+
+def _in_deviations(
+    values: Float64[np.ndarray, " film"], right: Bool[np.ndarray, " film"]
+) -> Float64[np.ndarray, " film"]:
+    """Return values by median and median deviation of the right films."""
+    middle = np.median(values[right])
+    return np.asarray((values - middle) / (1.4826 * np.median(np.abs(values[right] - middle)) + 1e-9))
 
 
 def _structure(features: Features) -> Features:
