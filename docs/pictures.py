@@ -1,11 +1,13 @@
 """Makes the pictures of the documentation anew.
 
 Run: ``python docs/pictures.py`` for all of them, ``python docs/pictures.py phantoms`` for one. ``report`` and
-``explain`` show what ``make demo`` left in ``runs/demo``; ``report`` needs Chromium on the path.
+``explain`` show what ``make demo`` left in ``runs/demo``, ``doctor`` what ``examples/02_doctor.py`` writes;
+``report`` and ``doctor`` need Chromium on the path.
 """
 
 import argparse
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +25,7 @@ from hilum.phantoms import draw_case, render_phantom
 
 FOLDER = Path(__file__).parent / "pictures"
 DEMO = Path(__file__).parents[1] / "runs" / "demo"
+EXAMPLE = Path(__file__).parents[1] / "examples" / "02_doctor.py"
 
 
 def phantoms(path: Path) -> None:
@@ -63,18 +66,37 @@ _PATIENTS = {
 
 def report(path: Path) -> None:
     """Write the first screen of the demo's report."""
-    page = (DEMO / "report.html").resolve().as_uri()
+    _photograph(DEMO / "report.html", path, height_px=1240)
+
+
+def doctor(path: Path) -> None:
+    """Write the first screen of what the doctor says of phantoms with planted faults."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, EXAMPLE, folder], check=True, capture_output=True, timeout=300)  # noqa: S603
+        _photograph(Path(folder, "doctor.html"), path, height_px=1400)
+
+
+def _photograph(page: Path, path: Path, *, height_px: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         shot = Path(folder, "shot.png")
         quiet = (
             "--disable-gpu",
+            "--hide-scrollbars",
             "--disable-quic",
             "--no-first-run",
             "--disable-background-networking",
             "--disable-sync",
         )
-        size = ("--window-size=1040,1240", f"--screenshot={shot}", f"--user-data-dir={folder}/profile")
-        command = ["chromium", "--headless", "--no-sandbox", "--disable-component-update", *quiet, *size, page]
+        size = (f"--window-size=1040,{height_px}", f"--screenshot={shot}", f"--user-data-dir={folder}/profile")
+        command = [
+            "chromium",
+            "--headless",
+            "--no-sandbox",
+            "--disable-component-update",
+            *quiet,
+            *size,
+            page.resolve().as_uri(),
+        ]
         subprocess.run(command, check=True, capture_output=True, timeout=120)  # noqa: S603 - our own page
         Image.open(shot).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
 
@@ -110,6 +132,7 @@ PICTURES: dict[str, tuple[Callable[[Path], None], str]] = {
     "phantoms": (phantoms, "phantoms.jpg"),
     "report": (report, "report.png"),
     "explain": (explain, "explain.jpg"),
+    "doctor": (doctor, "doctor.png"),
 }
 """How each picture is made, and its file in ``docs/pictures``."""
 

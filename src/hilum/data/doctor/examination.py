@@ -83,7 +83,7 @@ def found(
         examination: What is examined.
         rows: Of the manifest.
         severity: How grave it is.
-        words: Code, title, sentence (``{n}`` is the number of films) and fix.
+        words: Code, title, sentence (``{n}`` is the number of films, ``{are}`` their verb) and fix.
         details: What is special about a film, from its row.
         excludes: Whether the doctor proposes to leave these films out.
     """
@@ -100,7 +100,7 @@ def found(
             code=code,
             title=title,
             severity=severity,
-            sentence=sentence.format(n=_films(len(rows))),
+            sentence=sentence.format(n=_films(len(rows)), are="is" if len(rows) == 1 else "are"),
             fix=fix,
             n_films=len(rows),
             films=films,

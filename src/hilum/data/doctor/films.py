@@ -85,7 +85,7 @@ def missing_films(examination: Examination) -> Iterator[DoctorCheck]:
         words=(
             "missing",
             "missing films",
-            "{n} are not there" + (": not one film was found, labels alone were examined." if all_gone else "."),
+            "{n} {are} not there" + (": not one film was found, labels alone were examined." if all_gone else "."),
             "Copy them to where the manifest expects them, or import anew with the right folder (--images).",
         ),
         excludes=not all_gone,
@@ -108,7 +108,7 @@ def refused_films(examination: Examination) -> Iterator[DoctorCheck]:
             words=(
                 f"refused_{code}",
                 _REFUSED_TITLES.get(code, f"refused films ({code})"),
-                "{n} are refused: " + _braced(problems[by_code[code][0]][1]),
+                "{n} {are} refused: " + _braced(problems[by_code[code][0]][1]),
                 REFUSALS.get(code, "Export them anew."),
             ),
             details=lambda row: problems[row][1],
@@ -130,7 +130,7 @@ def lateral_films(examination: Examination) -> Iterator[DoctorCheck]:
         words=(
             "lateral",
             "lateral films",
-            "{n} are lateral by the view column; hilum answers for frontal films alone.",
+            "{n} {are} lateral by the view column; hilum answers for frontal films alone.",
             "Leave them out.",
         ),
         details=lambda row: views[row],
@@ -171,7 +171,7 @@ def _harmless(examination: Examination, by_code: dict[str, list[int]]) -> Iterat
         words=(
             "flags",
             "marks that need nothing done",
-            f"{{n}} carry a mark of little weight ({counts}).",
+            f"{{n}} with a mark of little weight ({counts}).",
             "`hilum data doctor FILM` says what each means.",
         ),
     )

@@ -129,7 +129,7 @@ def strange_splits(examination: Examination) -> Iterator[DoctorCheck]:
         words=(
             "no_split",
             "films in no split",
-            "{n} stand in no split, though others do: they are neither trained on nor measured.",
+            "{n} {are} in no split, though others are: nothing is trained or measured on what is in none.",
             "`hilum data split` divides all films; --from leaves out those its file does not name.",
         ),
     )
