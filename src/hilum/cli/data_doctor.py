@@ -11,7 +11,7 @@ from hilum.cli._terminal import OnProgress, complain, count, follow, progress, s
 from hilum.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from hilum.data.doctor import Subject
+    from hilum.data import Subject
     from hilum.records import DoctorCheck, DoctorReport
 
 __all__ = ["doctor"]

@@ -9,7 +9,6 @@ from hilum.data.doctor import (
     Subject,
     examine_manifest,
     exclude_films,
-    find_label_file,
     proposed_exclusions,
     read_exclusions,
     read_subject,
@@ -19,7 +18,7 @@ from hilum.data.download import DATASETS, Fetched, KnownSet, Patience, SetCheck,
 from hilum.data.label_table import LabelTable, read_label_table, targets_from_labels
 from hilum.data.manifest import SPLITS, Manifest, Split, check_split, patient_hash, read_manifest
 from hilum.data.merge import merge_manifests
-from hilum.data.nih import NIH_FILM, PHANTOM_MARKER, read_nih, read_nih_sample
+from hilum.data.nih import NIH_FILM, PHANTOM_MARKER, find_label_file, read_nih, read_nih_sample
 from hilum.data.own_csv import read_csv
 from hilum.data.phantom_set import PhantomSet, write_phantoms
 from hilum.data.readers import (

@@ -19,7 +19,7 @@ from hilum.data.split import split_official
 from hilum.errors import DataError
 from hilum.findings import LABEL_SETS, NIH_FINDINGS
 
-__all__ = ["NIH_FILM", "PHANTOM_MARKER", "read_nih", "read_nih_sample"]
+__all__ = ["NIH_FILM", "PHANTOM_MARKER", "find_label_file", "read_nih", "read_nih_sample"]
 
 PHANTOM_MARKER = "phantoms.json"
 """Lies beside the label file of a set of phantoms."""
@@ -131,16 +131,27 @@ def _box_notes(folder: Path) -> list[str]:
     return [f"{n_boxes:,} boxes lie in {files[0].name}; hilum does not train on them"]
 
 
+def find_label_file(folder: Path, patterns: Sequence[str] = _LABEL_FILES) -> Path | None:
+    """Return the label file of a folder in NIH's layout, at any depth; None if there is none.
+
+    Raises:
+        DataError: There are several.
+    """
+    for pattern in patterns:
+        files = sorted(folder.glob(pattern)) or sorted(folder.rglob(pattern))
+        if len(files) > 1:
+            names = ", ".join(str(file.relative_to(folder)) for file in files[:5])
+            raise DataError(f"{folder} holds {len(files)} label files ({names}): name the one to read")
+        if files:
+            return files[0]
+    return None
+
+
 def _label_file(folder: Path, patterns: Sequence[str]) -> Path:
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}: name NIH's folder, or its label file")
-    for pattern in patterns:
-        files = sorted(folder.glob(pattern)) or sorted(folder.rglob(pattern))
-        if len(files) == 1:
-            return files[0]
-        if files:
-            names = ", ".join(str(file.relative_to(folder)) for file in files[:5])
-            raise DataError(f"{folder} holds {len(files)} label files ({names}): name the one to read")
+    if found := find_label_file(folder, patterns):
+        return found
     raise DataError(
         f"{folder} holds no label file of NIH (looked for {', '.join(patterns)}): name it, "
         "or use `hilum data import csv` for columns of your own"

@@ -5,7 +5,7 @@ from hilum.data.doctor.examine import CHECKS, examine_manifest
 from hilum.data.doctor.exclusion import exclude_films, proposed_exclusions, read_exclusions, write_exclusions
 from hilum.data.doctor.measurable import expected_interval
 from hilum.data.doctor.shortcut import PROBES, Probe
-from hilum.data.doctor.subject import LABEL_ENDINGS, Subject, find_label_file, read_subject
+from hilum.data.doctor.subject import LABEL_ENDINGS, Subject, read_subject
 
 __all__ = [
     "CHECKS",
@@ -18,7 +18,6 @@ __all__ = [
     "examine_manifest",
     "exclude_films",
     "expected_interval",
-    "find_label_file",
     "proposed_exclusions",
     "read_exclusions",
     "read_subject",

@@ -20,15 +20,13 @@ from hilum.records import DoctorCheck, SuspectFilm
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LABEL_ENDINGS", "MOST_NAMED", "Subject", "find_label_file", "read_subject", "subject_of"]
+__all__ = ["LABEL_ENDINGS", "MOST_NAMED", "Subject", "read_subject", "subject_of"]
 
 LABEL_ENDINGS = (".csv", ".csv.gz")
 """Endings of label files, as text or packed."""
 
 MOST_NAMED = 1000
 """Films named by a check that excludes none; the rest is counted."""
-
-_LABEL_FILES = ("Data_Entry_2017*.csv*", "sample_labels.csv*", "labels.csv*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,22 +87,6 @@ def read_subject(path: Path, *, images: Sequence[Path] = ()) -> Subject:
         notes=content.notes,
     )
     return _with_splits(Subject(manifest, splits, ages))
-
-
-def find_label_file(folder: Path) -> Path | None:
-    """Return the label file of a folder in NIH's layout, at any depth; None if there is none.
-
-    Raises:
-        DataError: There are several.
-    """
-    for pattern in _LABEL_FILES:
-        files = sorted(folder.glob(pattern)) or sorted(folder.rglob(pattern))
-        if len(files) > 1:
-            names = ", ".join(str(file.relative_to(folder)) for file in files[:5])
-            raise DataError(f"{folder} holds {len(files)} label files ({names}): name the one to examine")
-        if files:
-            return files[0]
-    return None
 
 
 def _with_splits(subject: Subject) -> Subject:
