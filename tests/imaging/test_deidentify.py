@@ -17,7 +17,6 @@ from pydicom.sequence import Sequence
 from hilum.errors import ImageRefusedError
 from hilum.imaging import IdentityKey, deidentify_film, read_image
 from hilum.imaging.deidentify import clean_film_record
-from hilum.imaging.deidentify_pixels import without_comments
 from hilum.imaging.deidentify_profile import METHOD_CODES
 
 KEY, OTHER_KEY = IdentityKey(b"k" * 32), IdentityKey(b"o" * 32)
@@ -242,7 +241,7 @@ def test_text_in_fields_of_terms_and_numbers_goes(planted):
     path.write_bytes(path.read_bytes().replace(b"120.25", b"canary"))
     dataset = opened(deidentify_film(path, KEY))
     assert (dataset.ViewPosition, dataset.PatientSex, dataset.BodyPartExamined) == ("", "", "CHEST")
-    assert "ImageType" not in dataset
+    assert "ImageType" not in dataset  # a word of somebody's own where the standard lists two
     assert "KVP" not in dataset
     assert (dataset.SeriesNumber, list(dataset.PatientOrientation)) == (3, ["L", "F"])
 
@@ -288,7 +287,84 @@ def test_comments_in_compressed_pixels_go(make_dataset, write_dataset, grey, tmp
     new.write_bytes(film.content)
     assert b"canary" not in film.content
     assert np.array_equal(read_image(new).pixels, read_image(path).pixels)
-    assert without_comments(b"RLE or anything") == b"RLE or anything"
+
+
+def test_rle_is_unpacked_for_what_hides_in_it(make_dataset, write_dataset, ramp, tmp_path):
+    overlay = ramp | (np.arange(ramp.size, dtype=np.uint16).reshape(ramp.shape) % 2 << 15)
+    dataset = make_dataset(overlay)
+    dataset.compress("1.2.840.10008.1.2.5", generate_instance_uid=False)
+    dataset.BitsStored, dataset.HighBit = 12, 11
+    frame = pydicom.encaps.get_frame(dataset.PixelData, 0, number_of_frames=1)
+    dataset.PixelData = pydicom.encaps.encapsulate([frame[:40] + b"canary" + frame[46:] + b"canary"])
+    path, new = write_dataset(dataset), tmp_path / "new.dcm"
+    film = deidentify_film(path, KEY)
+    new.write_bytes(film.content)
+    assert b"canary" not in film.content
+    assert opened(film).PixelData == ramp.tobytes()
+    assert np.array_equal(read_image(new).pixels, read_image(path).pixels)
+
+
+def test_colour_in_rle_is_unpacked(make_dataset, write_dataset, grey, tmp_path):
+    dataset = make_dataset(np.dstack([grey] * 3), SamplesPerPixel=3, PhotometricInterpretation="RGB")
+    dataset.PlanarConfiguration = 0
+    dataset.compress("1.2.840.10008.1.2.5", generate_instance_uid=False)
+    path, new = write_dataset(dataset), tmp_path / "new.dcm"
+    new.write_bytes(deidentify_film(path, KEY).content)
+    assert np.array_equal(read_image(new).pixels, read_image(path).pixels)
+
+
+def test_pixels_and_tables_stand_where_they_belong_or_go(make_dataset, write_dataset, ramp):
+    hidden = list(np.frombuffer(b"canary", "<u2"))
+    dataset = make_dataset(ramp, BitsStored=12)
+    table, other = pydicom.Dataset(), pydicom.Dataset()
+    table.LUTDescriptor = [4096, 0, 12]
+    table.add_new("LUTData", "US", [*range(4096), *map(int, hidden)])
+    other.add_new("PixelData", "OW", b"canary")
+    dataset.VOILUTSequence, dataset.SourceImageSequence = [table], [other]
+    dataset.add_new("LUTData", "OW", b"canary")
+    film = deidentify_film(write_dataset(dataset), KEY)
+    assert b"canary" not in film.content
+    assert list(opened(film).VOILUTSequence[0].LUTData) == list(range(4096))
+
+
+@pytest.mark.parametrize(("bits", "n_bytes"), [(12, 8192), (8, 4096)])
+def test_a_table_of_bytes_is_cut_to_its_entries(make_dataset, write_dataset, ramp, bits, n_bytes):
+    dataset, table = make_dataset(ramp, BitsStored=12), pydicom.Dataset()
+    table.LUTDescriptor = [4096, 0, bits]
+    values = (np.arange(4096) >> 12 - bits).astype("<u2" if bits == 12 else "u1").tobytes()
+    table.add_new("LUTData", "OW", values + (b"canary" if bits == 12 else b""))
+    dataset.VOILUTSequence = [table]
+    film = deidentify_film(write_dataset(dataset), KEY)
+    assert opened(film).VOILUTSequence[0].LUTData == values
+    assert len(values) == n_bytes
+
+
+@pytest.mark.parametrize(
+    "keyword", ["ImageType", "Manufacturer", "FilterMaterial", "RescaleType", "WindowCenterWidthExplanation"]
+)
+def test_text_that_is_declared_as_numbers_goes(make_dataset, write_dataset, ramp, keyword):
+    dataset = make_dataset(ramp, BitsStored=12)
+    dataset.add_new(keyword, "US", [int(value) for value in np.frombuffer(b"canary", "<u2")])
+    assert b"canary" not in deidentify_film(write_dataset(dataset), KEY).content
+
+
+@pytest.mark.parametrize("keyword", ["Grid", "ConversionType", "PixelIntensityRelationship", "ExposureControlMode"])
+def test_words_that_the_standard_does_not_know_go(make_dataset, write_dataset, ramp, keyword):
+    dataset = make_dataset(ramp, BitsStored=12)
+    dataset.add_new(keyword, "CS", "CANARY")
+    assert b"CANARY" not in deidentify_film(write_dataset(dataset), KEY).content
+
+
+def test_a_character_set_that_is_none_goes(make_dataset, write_dataset, ramp):
+    path = write_dataset(make_dataset(ramp, BitsStored=12, SpecificCharacterSet="ISO_IR 100"))
+    path.write_bytes(path.read_bytes().replace(b"ISO_IR 100", b"CANARY 100"))
+    assert b"CANARY" not in deidentify_film(path, KEY).content
+
+
+def test_of_the_kinds_of_image_those_of_the_standard_stay(make_dataset, write_dataset, ramp):
+    dataset = make_dataset(ramp, BitsStored=12, ImageType=["DERIVED", "PRIMARY", "", "CANARY"], Grid="FOCUSED")
+    new = opened(deidentify_film(write_dataset(dataset), KEY))
+    assert (list(new.ImageType), new.Grid) == (["DERIVED", "PRIMARY"], "FOCUSED")
 
 
 def written_on(text="MEIER^ANNA 1951"):

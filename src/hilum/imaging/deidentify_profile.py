@@ -43,7 +43,7 @@ _SEQUENCES = {"ViewCodeSequence", "AnatomicRegionSequence", "ModalityLUTSequence
 _NAMES = {"Manufacturer", "ManufacturerModelName", "SoftwareVersions"} | {
     *("DetectorManufacturerName", "DetectorManufacturerModelName")
 }
-_TERMS = {"ImageType", "Modality", "ConversionType", "PresentationIntentType", "PatientSex", "SpecificCharacterSet"} | {
+_TERMS = {"Modality", "ConversionType", "PresentationIntentType", "PatientSex"} | {
     *("BodyPartExamined", "ViewPosition", "PatientOrientation", "Laterality", "ImageLaterality"),
     *("PhotometricInterpretation", "PresentationLUTShape", "PixelIntensityRelationship", "VOILUTFunction"),
     *("BurnedInAnnotation", "LossyImageCompression", "LossyImageCompressionMethod"),
@@ -52,11 +52,30 @@ _TERMS = {"ImageType", "Modality", "ConversionType", "PresentationIntentType", "
     *("ExposureControlMode", "ExposureStatus", "FilterMaterial", "AnodeTargetMaterial"),
 }
 _UNITS_OF, _UNITS = {"RescaleType", "ModalityLUTType"}, {"US", "OD", "HU", "PCT"}
-_TERM = re.compile(r"[A-Za-z0-9 _\\-]{0,16}")
+_KINDS_OF_IMAGE = {"ORIGINAL", "DERIVED", "PRIMARY", "SECONDARY"}
+_WORDS_OF_TERMS = (
+    {"", "YES", "NO", "NONE", "00", "01", "M", "F", "O", "R", "L", "U", "B"}
+    | _KINDS_OF_IMAGE
+    | {
+        *("CR", "DX", "DR", "RG", "OT", "SC", "DV", "DI", "DF", "WSD", "SD", "SI", "DRW", "SYN", "CHEST"),
+        *("FOR PRESENTATION", "MONOCHROME1", "MONOCHROME2", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"),
+        *("IDENTITY", "INVERSE", "LIN OD", "LIN", "LOG", "DISP", "LINEAR", "LINEAR_EXACT", "SIGMOID"),
+        *("ISO_10918_1", "ISO_14495_1", "ISO_15444_1", "ISO_15444_2", "GEOMETRY", "FIDUCIAL"),
+        *("DIRECT", "SCINTILLATOR", "STORAGE", "FILM", "AREA", "SLOT", "RECTANGLE", "ROUND", "OVAL", "HEXAGONAL"),
+        *("FIXED", "FOCUSED", "RECIPROCATING", "PARALLEL", "CROSSED", "IN", "OUT"),
+        *("RECTANGULAR", "CIRCULAR", "POLYGONAL", "BITMAP", "CARM", "COLUMN"),
+        *("MANUAL", "AUTOMATIC", "NORMAL", "ABORTED"),
+        *("MOLYBDENUM", "ALUMINUM", "COPPER", "RHODIUM", "NIOBIUM", "EUROPIUM", "LEAD", "TUNGSTEN"),
+    }
+)
+_ORIENTATION = re.compile(r"[ALPRFH]{0,3}")
 _CODE = re.compile(r"\d{6,18}|[A-Z]-[0-9A-Z]{5}")
 _SCHEMES = {"SCT", "SRT", "SNM3"}
-_PIXELS = {"PixelData", "FloatPixelData", "DoubleFloatPixelData", "LUTData"}
-_NUMBERS = {"US", "SS", "UL", "SL", "UV", "SV", "FL", "FD", "AT", "US or SS", "US or OW", "US or SS or OW"}
+_PIXELS = {"PixelData", "FloatPixelData", "DoubleFloatPixelData"}
+_LUTS = {"ModalityLUTSequence", "VOILUTSequence"}
+_CHARACTERS = re.compile(r"|ISO_IR \d{1,3}|ISO 2022 IR \d{1,3}|GB18030|GBK")
+_NUMBERS = {"US", "SS", "UL", "SL", "UV", "SV", "FL", "FD", "AT", "US or SS"}
+_DECIMALS, _WORDS = {"DS", "IS"}, {"CS", "LO", "SH", "UC"}
 _OURS = {"SQ", "UI", "DA", "DT", "TM", "PN", "AS", "OB", "UN"}
 _SEXES = {"M", "F", "O"}
 _OLDEST_YEARS = 89
@@ -77,7 +96,7 @@ def clean_header(dataset: "Dataset", key: IdentityKey, patient: Patient) -> None
 
     dates = {name: shifted for name in _DATES if (shifted := _shifted(dataset, name, patient.days))}
     age, sex, view = _age(dataset), text_of(dataset, "PatientSex"), text_of(dataset, "ViewPosition")
-    chest = names_chest(dataset)
+    chest, kinds, has_part = names_chest(dataset), _kinds_of_image(dataset), "BodyPartExamined" in dataset
     _clean_level(dataset, key)
     for name in _EMPTIED:
         setattr(dataset, name, "")
@@ -90,8 +109,10 @@ def clean_header(dataset: "Dataset", key: IdentityKey, patient: Patient) -> None
         elif name in dataset:
             delattr(dataset, name)
     dataset.StudyDate = dates.get("StudyDate", "")
+    if kinds:
+        dataset.ImageType = kinds
     dataset.ViewPosition = view if view in FRONTAL | LATERAL else ""
-    if "BodyPartExamined" in dataset:
+    if has_part:
         dataset.BodyPartExamined = "CHEST" if chest else ""
     dataset.PatientIdentityRemoved = "YES"
     dataset.LongitudinalTemporalInformationModified = "MODIFIED"
@@ -104,8 +125,8 @@ def clean_header(dataset: "Dataset", key: IdentityKey, patient: Patient) -> None
     dataset.DeidentificationMethodCodeSequence = Sequence(methods)
 
 
-def _clean_level(dataset: "Dataset", key: IdentityKey) -> None:
-    """Clean one level of a data set and, before it, those nested in it."""
+def _clean_level(dataset: "Dataset", key: IdentityKey, inside: str = "") -> None:
+    """Clean one level of a data set, the top or that of a sequence, and, before it, those nested in it."""
     from dicomanonymizer.simpledicomanonymizer import anonymize_dataset
 
     for element in list(dataset):
@@ -117,7 +138,7 @@ def _clean_level(dataset: "Dataset", key: IdentityKey) -> None:
     for element in list(dataset):
         if element.VR == "UI":
             _map_uids(element, key)
-        elif not _may_stay(element):
+        elif not (_is_picture(dataset, element, inside) or _may_stay(element)):
             del dataset[element.tag]
 
 
@@ -129,7 +150,7 @@ def _clean_sequence(dataset: "Dataset", element: "DataElement", key: IdentityKey
         element.value = [code for item in element.value if (code := _code(item)) is not None]
         return
     for item in element.value:
-        _clean_level(item, key)
+        _clean_level(item, key, element.keyword)
 
 
 def _code(item: "Dataset") -> "Dataset | None":
@@ -177,20 +198,58 @@ def _mapped(value: str, key: IdentityKey) -> str:
     return value if UID(value).name != value else key.uid(value)
 
 
+def _is_picture(dataset: "Dataset", element: "DataElement", inside: str) -> bool:
+    """Whether an element holds the film's own pixels, or the entries of a table that is used, which are cut to them."""
+    if not inside:
+        return element.keyword in _PIXELS
+    if element.keyword != "LUTData" or inside not in _LUTS:
+        return False
+    n_entries = int(dataset.LUTDescriptor[0]) or 65536
+    wide = isinstance(element.value, bytes) and (
+        int(dataset.LUTDescriptor[2]) > 8 or len(element.value) > n_entries + 1
+    )
+    element.value = element.value[: n_entries * (2 if wide else 1)]
+    return True
+
+
 def _may_stay(element: "DataElement") -> bool:
-    """Whether an element that the profile leaves may stay: empty, a number, pixels, or text known by name."""
+    """Whether an element that the profile leaves may stay: empty, a number, or text known by name."""
     keyword, kind = element.keyword, element.VR
     if element.is_empty:
         return True
-    if kind in _NUMBERS or keyword in _PIXELS or keyword in _NAMES:
-        return True
+    if kind in _NUMBERS:
+        return _means_number(element)
+    if kind in _DECIMALS:
+        return all(_is_number(part) for part in _texts(element))
+    if kind == "SQ":
+        return keyword in _SEQUENCES
+    if kind not in _WORDS:
+        return False
     if keyword in _UNITS_OF:
         return set(_texts(element)) <= _UNITS
-    if keyword in _TERMS:
-        return all(_TERM.fullmatch(part) for part in _texts(element))
-    if kind in {"DS", "IS"}:
-        return all(_is_number(part) for part in _texts(element))
-    return kind == "SQ" and keyword in _SEQUENCES
+    if keyword == "SpecificCharacterSet":
+        return all(_CHARACTERS.fullmatch(part) for part in _texts(element))
+    return keyword in _NAMES or (keyword in _TERMS and all(_is_term(keyword, part) for part in _texts(element)))
+
+
+def _means_number(element: "DataElement") -> bool:
+    """Whether the standard, too, has a number there: a text can be declared as numbers and spell what it likes."""
+    from pydicom.datadict import dictionary_VR
+
+    return dictionary_VR(element.tag) in _NUMBERS | _DECIMALS  # "US or OW" is a table: see _is_picture
+
+
+def _is_term(keyword: str, text: str) -> bool:
+    """Whether it is a word of the standard: others may be anybody's."""
+    text = text.strip(" \0")
+    return text in _WORDS_OF_TERMS or (keyword == "PatientOrientation" and bool(_ORIENTATION.fullmatch(text)))
+
+
+def _kinds_of_image(dataset: "Dataset") -> list[str]:
+    """Return the first two values of the image's type, which the standard lists; makers add words of their own."""
+    value = dataset.get("ImageType") or ()
+    parts = [str(part).strip() for part in ([value] if isinstance(value, str) else value)][:2]
+    return parts if set(parts) <= _KINDS_OF_IMAGE else []
 
 
 def _texts(element: "DataElement") -> list[str]:
