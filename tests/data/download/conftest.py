@@ -37,6 +37,8 @@ def home(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setattr(config, "DEFAULT_KAGGLE_CREDENTIALS_FOLDER", str(folder / ".kaggle"))
+    # It looks for Keras in every frame of the stack; in a process with as many modules as this one that takes long.
+    monkeypatch.setattr("kagglehub.clients.get_user_agent", lambda: "kagglehub")
     return folder
 
 
