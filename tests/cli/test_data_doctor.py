@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -65,6 +66,26 @@ def test_films_are_opened_once(hilum, manifest):
     assert f"hilum data prepare {manifest} --exclude" in hilum(*again).out
     assert hilum("data", "split", manifest).code == 0
     assert f"hilum data split {manifest} --from {whole} --exclude" in hilum(*again).out
+
+
+def test_an_edited_list_of_films_to_leave_out_is_kept(hilum, manifest):
+    table = read_manifest(manifest)
+    view = table.table["view"].copy()
+    view[:2] = "LATERAL"
+    replace(table, table=table.table.assign(view=view)).save(manifest)
+    excluded = manifest.parent / "m-doctor" / "excluded.csv"
+    words = ("data", "doctor", manifest, "--no-films")
+    assert hilum(*words).code == 0
+    whole = excluded.read_text()
+    assert whole.count("lateral") >= 2
+    excluded.write_text("".join(whole.splitlines(keepends=True)[:-1]))
+    edited = excluded.read_text()
+    for _ in range(2):
+        answer = hilum(*words)
+        assert excluded.read_text() == edited
+        assert excluded.with_name("excluded.new.csv").read_text() == whole
+        assert "excluded.csv is kept as it is" in answer.out
+        assert "excluded.new.csv" in answer.out
 
 
 def test_a_label_file_is_examined_without_an_import(hilum, labels, tmp_path):

@@ -53,10 +53,10 @@ def doctor(
         return
     if picture:
         raise InvalidValueError("--picture is for one film, not for a manifest")
-    report, folder = _examine(source, images or [], out, (bundle, against), (films, workers))
+    report, folder, proposal = _examine(source, images or [], out, (bundle, against), (films, workers))
     _show(report)
-    wrote(folder / "doctor.html", folder / "doctor.json", folder / "excluded.csv")
-    _next(source, report, folder)
+    wrote(folder / "doctor.html", folder / "doctor.json", proposal)
+    _next(source, report, proposal)
     if strict:
         _be_strict(report, accept or [])
 
@@ -84,8 +84,8 @@ def _examine(
     out: Path | None,
     others: tuple[Path | None, Path | None],
     how: tuple[bool, int],
-) -> tuple["DoctorReport", Path]:
-    from hilum.data import examine_manifest, proposed_exclusions, read_subject, write_exclusions
+) -> tuple["DoctorReport", Path, Path]:
+    from hilum.data import examine_manifest, read_subject
     from hilum.reporting import write_doctor
     from hilum.runs import write_text
 
@@ -104,9 +104,30 @@ def _examine(
             on_progress=on_progress,
         )
     write_doctor(folder / "doctor.html", report, pictures)
+    proposal, report = _propose(report, folder, films=films)
     write_text(folder / "doctor.json", report.to_json())
-    write_exclusions(folder / "excluded.csv", proposed_exclusions(report))
-    return report, folder
+    return report, folder, proposal
+
+
+def _propose(report: "DoctorReport", folder: Path, *, films: bool) -> tuple[Path, "DoctorReport"]:
+    """Write what to leave out, never over what a person edited, nor over the films' faults where none was opened."""
+    from hilum.data import proposed_exclusions, write_exclusions
+    from hilum.runs import file_digest
+
+    path, last = folder / "excluded.csv", _last_digest(folder / "doctor.json")
+    proposal = write_exclusions(path, proposed_exclusions(report), only_over=last if films else "")
+    digest = file_digest(path) if proposal == path else last
+    return proposal, report.model_copy(update={"excluded_digest": digest})
+
+
+def _last_digest(path: Path) -> str:
+    from hilum.errors import DataError
+    from hilum.records import DoctorReport
+
+    try:
+        return DoctorReport.from_json(path.read_bytes()).excluded_digest
+    except (DataError, OSError):
+        return ""
 
 
 class _Stages:
@@ -161,15 +182,19 @@ def _show(report: "DoctorReport") -> None:
         say("nothing that would make a number wrong was found")
 
 
-def _next(source: Path, report: "DoctorReport", folder: Path) -> None:
+def _next(source: Path, report: "DoctorReport", proposal: Path) -> None:
     from hilum.data import proposed_exclusions
 
+    excluded = proposal.with_name("excluded.csv")
+    if proposal != excluded:
+        why = "it was edited" if report.n_opened else "it was edited, or films were opened for it"
+        say(f"{excluded.name} is kept as it is, since {why}; what is proposed now stands in {proposal.name}")
     n_excluded = len(proposed_exclusions(report))
     if not n_excluded:
         return
     say(f"{count(n_excluded, 'film')} proposed to be left out; delete a line of excluded.csv to keep its film")
     if source.name.endswith(_MANIFEST_ENDING):
-        follow(_leaving_out(source, folder / "excluded.csv", is_split=_is_split(report)))
+        follow(_leaving_out(source, excluded, is_split=_is_split(report)))
 
 
 def _is_split(report: "DoctorReport") -> bool:

@@ -121,6 +121,7 @@ class DoctorReport(Record):
         not_made: Checks that were not made, and why.
         shortcuts: What can be told from the labels' company instead of the disease.
         measurable: Per split and finding, what a test could say.
+        excluded_digest: sha256 of ``excluded.csv`` as the doctor last wrote it: what was edited since is kept.
     """
 
     written_anew_by: ClassVar[str] = "Examine the films again (`hilum data doctor`)"
@@ -137,6 +138,7 @@ class DoctorReport(Record):
     not_made: dict[str, str]
     shortcuts: tuple[ShortcutProbe, ...]
     measurable: tuple[MeasurableFinding, ...]
+    excluded_digest: str = ""
 
     def count(self, severity: Severity) -> int:
         """Return how many checks found something of this severity."""

@@ -85,3 +85,20 @@ def test_films_that_are_not_there_are_an_error_with_the_nearest(write_text, mani
 def test_no_list_is_an_error_that_says_who_writes_one(tmp_path):
     with pytest.raises(DataError, match=r"there is no file .*gone.csv: `hilum data doctor` writes an excluded.csv"):
         read_exclusions(tmp_path / "gone.csv")
+
+
+def test_what_somebody_edited_is_kept(tmp_path):
+    from hilum.runs import file_digest
+
+    path, new = tmp_path / "excluded.csv", tmp_path / "excluded.new.csv"
+    films = {"a": ("blank", "x"), "b": ("blank", "y")}
+    assert write_exclusions(path, films, only_over="") == path
+    last = file_digest(path)
+    path.write_text("image_id,code,reason\na,blank,x\n")
+    assert write_exclusions(path, films, only_over=last) == new
+    assert (set(read_exclusions(path)), set(read_exclusions(new))) == ({"a"}, {"a", "b"})
+    # The proposal that a person came to is nothing to keep apart.
+    assert write_exclusions(path, {"a": films["a"]}, only_over=last) == path
+    assert not new.exists()
+    assert write_exclusions(path, films) == path
+    assert set(read_exclusions(path)) == {"a", "b"}

@@ -9,7 +9,7 @@ from hilum.data.label_table import read_label_table
 from hilum.data.manifest import Manifest
 from hilum.errors import DataError
 from hilum.records import DoctorReport
-from hilum.runs import write_text
+from hilum.runs import file_digest, write_text
 
 __all__ = ["exclude_films", "proposed_exclusions", "read_exclusions", "write_exclusions"]
 
@@ -28,8 +28,17 @@ def proposed_exclusions(report: DoctorReport) -> dict[str, tuple[str, str]]:
     return proposed
 
 
-def write_exclusions(path: Path, proposed: Mapping[str, tuple[str, str]]) -> None:
+def write_exclusions(path: Path, proposed: Mapping[str, tuple[str, str]], *, only_over: str | None = None) -> Path:
     """Write a line per film: ``image_id``, ``code``, ``reason``.
+
+    Args:
+        path: ``excluded.csv``.
+        proposed: Code and reason per film.
+        only_over: ``runs.file_digest`` of the one content that may be written over: what the doctor itself wrote last.
+            None writes over everything.
+
+    Returns:
+        ``path``; or ``excluded.new.csv`` beside it, where another content than ``only_over`` says was kept.
 
     Raises:
         StorageError: The disk is full or cannot be written.
@@ -38,7 +47,14 @@ def write_exclusions(path: Path, proposed: Mapping[str, tuple[str, str]]) -> Non
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(_COLUMNS)
     writer.writerows((image_id, code, reason) for image_id, (code, reason) in proposed.items())
-    write_text(path, buffer.getvalue())
+    content, beside = buffer.getvalue(), path.with_name(f"{path.stem}.new{path.suffix}")
+    is_kept = only_over is not None and path.is_file() and file_digest(path) != only_over
+    if is_kept and path.read_bytes() != content.encode():
+        write_text(beside, content)
+        return beside
+    write_text(path, content)
+    beside.unlink(missing_ok=True)
+    return path
 
 
 def read_exclusions(path: Path) -> dict[str, str]:
