@@ -29,8 +29,8 @@ def test_films_and_labels(hilum, archive, tmp_path):
         "--finding-columns", "Effusion=fluid",
     )  # fmt: skip
     assert answer.code == 0, answer.err
-    assert "4 films of 2 patients, 1 findings" in answer.out
-    assert "2 of 4 films have no row in labels.csv" in answer.out
+    assert "4 films of 2 patients, 1 finding\n" in answer.out
+    assert "2 of 4 films without a row in labels.csv" in answer.out
     assert f"wrote {key}" in answer.out
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     manifest = read_manifest(out)

@@ -5,7 +5,7 @@ import pytest
 
 from hilum.data import JOINS, READERS, DicomLabels, read_dicom
 from hilum.errors import DataError, InvalidValueError
-from hilum.imaging import IdentityKey, write_dicom
+from hilum.imaging import IdentityKey, deidentify_folder, write_dicom
 
 KEY = IdentityKey(b"k" * 32)
 
@@ -58,10 +58,10 @@ def test_rows_are_films_as_their_headers_say(archive):
     assert list(table["source"]) == ["hilum phantoms", "ACME Ray", "hilum phantoms", "hilum phantoms"]
     assert manifest.findings == ()
     said = "\n".join(manifest.notes)
-    assert "1 of 5 DICOM files are no films that hilum answers for: modality 1" in said
+    assert "1 of 5 DICOM files is no film that hilum answers for: modality 1" in said
     assert "1 files are no DICOM" in said
     assert "1 DICOMDIR files" in said
-    assert "1 films say that text is burned into their pixels" in said
+    assert "1 film with text burned into the pixels" in said
     assert "there are no labels" in said
     assert "--key gives pseudonyms" in said
 
@@ -93,8 +93,8 @@ def test_labels_are_joined(archive, write_text, join, cells, effusion):
     expected = {"sub/c": [np.nan, 0, 1], "c.dcm": [0, np.nan, 1]}.get(cells[0], effusion)
     assert np.array_equal(found, np.array(expected, np.float32), equal_nan=True)
     n_idle = sum(cell in {"7.7", "nowhere", "1.9.3", "A3"} for cell in cells)
-    assert any("name no film of the folder" in note for note in manifest.notes) == bool(n_idle)
-    assert any("have no row in labels.csv" in note for note in manifest.notes) == (cells[0] in {"1.2.3", "c.dcm"})
+    assert any("without a film in the folder" in note for note in manifest.notes) == bool(n_idle)
+    assert any("without a row in labels.csv" in note for note in manifest.notes) == (cells[0] in {"1.2.3", "c.dcm"})
 
 
 def test_labels_that_cannot_be_joined(archive, write_text):
@@ -111,14 +111,14 @@ def test_labels_that_cannot_be_joined(archive, write_text):
 
 def test_films_without_a_patient(archive):
     film(archive / "d.dcm", PatientID="", number=3, SOPInstanceUID="1.2.4", StudyInstanceUID="1.9.4")
-    with pytest.raises(DataError, match=r"1 of 4 films have no patient id.*--without-id skip"):
+    with pytest.raises(DataError, match=r"1 of 4 films without a patient id.*--without-id skip"):
         read(archive)
     skipped, kept = read(archive, without_id="skip"), read(archive, without_id="study", key=KEY)
     assert (len(skipped), len(kept)) == (3, 4)
     assert KEY.pseudonym("study 1.9.4") in set(kept.table["patient_id"])
     assert any("leaks if a patient has two" in note for note in kept.notes)
     film(archive / "d.dcm", PatientID="", number=3, StudyInstanceUID=None)
-    with pytest.raises(DataError, match="1 films have neither patient id nor study"):
+    with pytest.raises(DataError, match="1 film with neither patient id nor study"):
         read(archive, without_id="study")
     for name in ("a.dcm", "sub/b", "sub/c.dcm"):
         (archive / name).unlink()
@@ -130,10 +130,59 @@ def test_the_same_film_twice(archive):
     (archive / "again").write_bytes((archive / "a.dcm").read_bytes())
     manifest = read(archive)
     assert len(manifest) == 3
-    assert any("1 files repeat a film" in note for note in manifest.notes)
+    assert any("1 file with the UID of another film" in note for note in manifest.notes)
     film(archive / "other", tone=90, SOPInstanceUID="1.2.1")
-    with pytest.raises(DataError, match="1 SOP Instance UIDs stand for films with different pixels"):
+    with pytest.raises(DataError, match="1 SOP Instance UID with different pixels"):
         read(archive)
+    manifest = read(archive, repeated="first")
+    assert manifest.table.set_index("image_id").loc["1.2.1", "path"] == str(archive / "a.dcm")
+    assert len(manifest) == 3
+    assert any("the first by path was kept" in note for note in manifest.notes)
+
+
+def test_labels_are_checked_before_any_film(archive, write_text):
+    (archive / "a.dcm").unlink()
+    seen = []
+    path = write_text("labels.csv", "name,Effusion", "x,2")
+    for labels in (DicomLabels(path, "uid"), DicomLabels(path, "name")):
+        with pytest.raises(DataError, match=r"no column 'uid'|expected 1, 0 or nothing"):
+            read(archive, labels=labels, on_progress=lambda *at: seen.append(at))
+    assert not seen
+
+
+@pytest.fixture
+def clean(archive, tmp_path):
+    """The archive, de-identified."""
+    deidentify_folder(archive, tmp_path / "clean", key=KEY, workers=1)
+    return tmp_path / "clean"
+
+
+def test_de_identified_films_join_those_imported_with_the_key(archive, clean):
+    named, again, plain = read(archive, key=KEY), read(clean, key=KEY), read(clean)
+    for column in ("image_id", "patient_id", "study_id"):
+        assert set(named.table[column]) == set(again.table[column]) == set(plain.table[column])
+    for manifest in (again, plain):
+        assert any("3 films de-identified by hilum" in note for note in manifest.notes)
+        assert not any("as they are in the files" in note for note in manifest.notes)
+
+
+@pytest.mark.parametrize(("join", "cells"), [("sop_uid", ("1.2.3", "1.2.1")), ("study_uid", ("1.9.2", "1.9.1"))])
+def test_old_uids_find_de_identified_films(clean, write_text, join, cells):
+    path = write_text("labels.csv", "uid,Effusion", f"{cells[0]},1", f"{cells[1]},0")
+    labels = DicomLabels(path, "uid", join)
+    table = read(clean, key=KEY, labels=labels).table.set_index("image_id")
+    assert table.loc[KEY.uid("1.2.3"), "Effusion"] == 1
+    assert table.loc[KEY.uid("1.2.1"), "Effusion"] == 0
+    with pytest.raises(DataError, match="--key is missing"):
+        read(clean, labels=labels)
+    with pytest.raises(DataError, match="this one may be another"):
+        read(clean, labels=labels, key=IdentityKey(b"x" * 32))
+
+
+def test_accession_numbers_are_gone_from_de_identified_films(clean, write_text):
+    path = write_text("labels.csv", "order,Effusion", "A1,1")
+    with pytest.raises(DataError, match="leaves no accession number and no file name: join by sop_uid or study_uid"):
+        read(clean, key=KEY, labels=DicomLabels(path, "order", "accession"))
 
 
 def test_a_film_without_uid_goes_by_its_file(archive):
@@ -143,7 +192,7 @@ def test_a_film_without_uid_goes_by_its_file(archive):
 
 def test_folders_without_films(tmp_path):
     film(tmp_path / "in" / "ct", Modality="CT")
-    with pytest.raises(DataError, match=r"not one film lies among the 1 DICOM files \(modality 1\)"):
+    with pytest.raises(DataError, match=r"not one film lies among 1 DICOM file \(modality 1\)"):
         read(tmp_path / "in")
 
 

@@ -19,7 +19,10 @@ def import_dicom(
     folder: Annotated[Path, typer.Argument(help="A folder of DICOM, with sub-folders; other files may lie there.")],
     out: Out,
     key: Annotated[
-        Path | None, typer.Option(help="Patients become pseudonyms by this key; made if it is not there.")
+        Path | None,
+        typer.Option(
+            help="Patients become pseudonyms by this key, made if it is not there; de-identified films keep theirs."
+        ),
     ] = None,
     labels: Annotated[Path | None, typer.Option(help="A CSV file with labels; needs --join.")] = None,
     join: Annotated[
@@ -37,6 +40,10 @@ def import_dicom(
         Literal["refuse", "study", "skip"],
         typer.Option(help="Films without patient id: an error, each study a patient, or left out."),
     ] = "refuse",
+    repeated: Annotated[
+        Literal["error", "first"],
+        typer.Option(help="Films of one UID with different pixels: an error, or the first by path is kept."),
+    ] = "error",
     workers: Annotated[int, typer.Option(min=1, help="Headers read at a time.")] = 2,
 ) -> None:
     """Import any folder of DICOM by its headers, with labels from a CSV file."""
@@ -51,11 +58,13 @@ def import_dicom(
             key=open_key(key) if key else None,
             labels=joined,
             without_id=without_id,
+            repeated=repeated,
             workers=workers,
             on_progress=on_progress,
         )
     manifest.save(out)
-    say(f"{count(len(manifest), 'film')} of {count(manifest.n_patients, 'patient')}, {len(manifest.findings)} findings")
+    patients = count(manifest.n_patients, "patient")
+    say(f"{count(len(manifest), 'film')} of {patients}, {count(len(manifest.findings), 'finding')}")
     for note in manifest.notes:
         say(note)
     wrote(out, *([key] if key and is_new else []))

@@ -13,6 +13,7 @@ from hilum.imaging.dicom_subject import view_of
 from hilum.imaging.dicom_value import day_of, identifier_of, text_of
 from hilum.imaging.file_kind import looks_like_dicom
 from hilum.imaging.film import read_image
+from hilum.imaging.identity_key import PSEUDONYM_LENGTH
 from hilum.imaging.refusal import refuse
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["FilmIdentity", "age_of", "identity_record", "pixel_record", "read_identity"]
 
 _SEXES = {"M", "F", "O"}
+_PSEUDONYM = re.compile(rf"[0-9a-f]{{{PSEUDONYM_LENGTH}}}")
 _AGE = re.compile(r"(\d{1,3})([DWMY])")
 
 
@@ -40,6 +42,7 @@ class FilmIdentity:
         manufacturer: Of the device.
         model: Of the device.
         burned_in: Whether the header says that text is burned into the pixels.
+        is_pseudonym: Whether ``patient_id`` and the UIDs are what hilum's de-identification gave.
     """
 
     patient_id: str
@@ -53,6 +56,7 @@ class FilmIdentity:
     manufacturer: str
     model: str
     burned_in: bool
+    is_pseudonym: bool = False
 
 
 def read_identity(path: Path) -> FilmIdentity:
@@ -80,7 +84,17 @@ def read_identity(path: Path) -> FilmIdentity:
             manufacturer=identifier_of(dataset, "Manufacturer"),
             model=identifier_of(dataset, "ManufacturerModelName"),
             burned_in=text_of(dataset, "BurnedInAnnotation") == "YES",
+            is_pseudonym=_has_pseudonym(dataset),
         )
+
+
+def _has_pseudonym(dataset: "Dataset") -> bool:
+    """Whether hilum de-identified the film: it says so itself, and the id has the form."""
+    return (
+        text_of(dataset, "PatientIdentityRemoved") == "YES"
+        and "HILUM" in text_of(dataset, "DeidentificationMethod")
+        and _PSEUDONYM.fullmatch(identifier_of(dataset, "PatientID")) is not None
+    )
 
 
 def identity_record(path: Path) -> dict[str, Any]:
