@@ -283,3 +283,66 @@ def test_a_decoder_that_is_not_installed(make_dataset, write_dataset, grey, monk
     with pytest.raises(ImageRefusedError, match=r"pip install 'hilum\[dicom\]'") as caught:
         read_image(path)
     assert caught.value.code == "transfer_syntax"
+
+
+def test_an_empty_padding_value_pads_nothing(dicom, ramp):
+    stored = 4095 - ramp
+    stored[:3] = 0
+    tags = {"BitsStored": 12, "WindowCenter": 2048, "WindowWidth": 4096, "PhotometricInterpretation": "MONOCHROME1"}
+    assert (read_image(dicom(stored, PixelPaddingValue=None, **tags)).pixels[:3] == 1).all()
+    empty = pydicom.dataelem.DataElement("PixelPaddingValue", "US", None)
+    assert (read_image(dicom(stored, PixelPaddingValue=empty.value or "", **tags)).pixels[:3] == 1).all()
+
+
+def test_a_negative_padding_value_in_the_bits_of_a_positive_one(make_dataset, write_dataset, ramp):
+    stored = ramp.astype(np.int16) - 2048
+    stored[:3] = -4000
+    dataset = make_dataset(stored)
+    dataset.add_new("PixelPaddingValue", "US", 65536 - 4000)
+    image = read_image(write_dataset(dataset))
+    assert not image.pixels[:3].any()
+    assert np.abs(image.pixels[3:] - own_range(stored[3:].astype(float))).max() < 1e-6
+
+
+def test_colour_is_not_padded_or_inverted(dicom, grey):
+    colour = np.dstack([grey] * 3)
+    image = read_image(dicom(colour, PixelPaddingValue=int(grey[20, 30]), PresentationLUTShape="INVERSE"))
+    assert np.array_equal(image.pixels * 255, grey)
+    assert code_of(dicom(colour // 2, BitsStored=7)) == "colour"
+
+
+@pytest.mark.parametrize("name", ["VOILUTSequence", "ModalityLUTSequence"])
+def test_a_table_of_words_in_big_endian(make_dataset, tmp_path, ramp, name):
+    dataset, table = make_dataset(ramp.astype(">u2"), syntax="1.2.840.10008.1.2.2", BitsStored=12), pydicom.Dataset()
+    table.LUTDescriptor = [4096, 0, 12]
+    table.add_new("LUTData", "OW", np.arange(4096)[::-1].astype(">u2").tobytes())
+    setattr(dataset, name, [table])
+    path = tmp_path / "film.dcm"
+    pydicom.dcmwrite(path, dataset, implicit_vr=False, little_endian=False, enforce_file_format=True)
+    assert np.abs(read_image(path).pixels - own_range(4095.0 - ramp)).max() < 1e-3
+
+
+def test_a_table_for_negative_values_none_of_which_is_there(dicom, ramp):
+    table = lut(4096, 65536 - 2048, 12, range(4096))
+    image = read_image(dicom(np.maximum(ramp, 2048), RescaleIntercept=-2048, RescaleSlope=1, VOILUTSequence=table))
+    assert np.abs(image.pixels - np.maximum(ramp, 2048) / 4095).max() < 1e-6
+
+
+@pytest.mark.parametrize("name", ["RescaleSlope", "RescaleIntercept"])
+def test_numbers_that_are_none_rescale_nothing(dicom, ramp, name):
+    path = dicom(ramp, **{name: "7.5"})
+    path.write_bytes(path.read_bytes().replace(b"7.5 ", b"7,5 "))
+    assert code_of(path) == "pixel_mismatch"
+
+
+def test_a_window_that_is_no_number_is_said_to_be_ignored(dicom, ramp):
+    path = dicom(ramp, WindowCenter="2047.5", WindowWidth="4096")
+    path.write_bytes(path.read_bytes().replace(b"2047.5", b"2047,5"))
+    assert "window_ignored" in read_image(path).facts.flags
+
+
+def test_an_aspect_ratio_is_no_spacing_but_says_something(dicom, ramp):
+    flags = read_image(dicom(ramp, PixelSpacing=None, PixelAspectRatio=[2, 1])).facts.flags
+    assert {"no_spacing", "uneven_spacing"} <= {*flags}
+    assert "uneven_spacing" not in read_image(dicom(ramp, PixelAspectRatio=[1, 1])).facts.flags
+    assert "uneven_spacing" not in read_image(dicom(ramp, PixelAspectRatio=3)).facts.flags

@@ -1,11 +1,15 @@
+import io
+
+import numpy as np
 import pydicom
 import pytest
+from PIL import Image as Pillow
 from pydicom.sequence import Sequence
 
 from hilum.errors import ImageRefusedError
 from hilum.imaging import read_image
 
-J2K = "1.2.840.10008.1.2.4.91"
+J2K, JPEG = "1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.50"
 
 
 def code_of(path):
@@ -74,3 +78,41 @@ def test_one_frame_is_a_film(dicom, grey, frames):
 )
 def test_spacing(dicom, grey, tags, spacing):
     assert read_image(dicom(grey, **tags)).facts.spacing_mm == spacing
+
+
+def jpeg_of(pixels):
+    stream = io.BytesIO()
+    Pillow.fromarray(pixels).save(stream, "JPEG")
+    return stream.getvalue()
+
+
+def test_two_pictures_where_the_header_says_one(dicom, grey):
+    one, other = jpeg_of(grey), jpeg_of(255 - grey)
+    assert code_of(dicom(grey, syntax=JPEG, frames=[one, other])) == "multi_frame"
+    parts = [one[: len(one) // 2], one[len(one) // 2 :]]
+    dataset_of_two = dicom(grey, syntax=JPEG, frames=[one])
+    data = dataset_of_two.read_bytes()
+    whole = data[: data.index(b"\xfe\xff\x00\xe0")]
+    items = b"".join(b"\xfe\xff\x00\xe0" + len(part).to_bytes(4, "little") + part for part in (b"", *parts))
+    dataset_of_two.write_bytes(whole + items + b"\xfe\xff\xdd\xe0" + bytes(4))
+    assert read_image(dataset_of_two).pixels.shape == grey.shape
+
+
+def test_jpeg_that_ends_amid_its_scan(dicom, grey):
+    stream = jpeg_of(grey)
+    assert code_of(dicom(grey, syntax=JPEG, frames=[stream[: len(stream) * 3 // 4]])) == "truncated"
+
+
+def test_compressed_pixels_under_a_syntax_without_compression(dicom, grey):
+    path = dicom(grey, syntax=JPEG, frames=[jpeg_of(grey) + bytes(grey.size)])
+    path.write_bytes(path.read_bytes().replace(f"{JPEG}".encode(), b"1.2.840.10008.1.2.1\0\0\0"))
+    assert code_of(path) == "pixel_mismatch"
+
+
+def test_two_pixels_share_a_colour_and_one_is_left(dicom, grey):
+    tags = {"PhotometricInterpretation": "YBR_FULL_422", "SamplesPerPixel": 3}
+    assert code_of(dicom(np.dstack([grey[:, :63]] * 3), **tags)) == "pixel_mismatch"
+
+
+def test_values_end_above_the_bits(dicom, grey):
+    assert code_of(dicom(grey, HighBit=8)) == "pixel_mismatch"

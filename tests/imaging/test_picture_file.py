@@ -324,3 +324,23 @@ def test_png_out_and_in(tmp_path, shape):
 def test_png_takes_bytes_of_grey_or_colour(pixels):
     with pytest.raises(InvalidValueError, match="a PNG takes uint8"):
         encode_png(pixels)
+
+
+@pytest.mark.parametrize(("kind", "value"), [(11, struct.pack("<f", 6.0)), (5, struct.pack("<III", 26, 6, 1)[0:4])])
+def test_orientation_as_a_fraction(save, grey, tmp_path, kind, value):
+    exif = b"II*\0\x08\0\0\0\x01\0" + struct.pack("<HHI", 0x0112, kind, 1) + value + bytes(4) + struct.pack("<II", 6, 1)
+    rows = b"".join(b"\0" + line.tobytes() for line in grey)
+    path = tmp_path / "film.png"
+    path.write_bytes(png_of(64, 40, png_chunk(b"eXIf", exif), png_chunk(b"IDAT", zlib.compress(rows))))
+    assert np.array_equal(read_image(path).pixels * 255, np.rot90(grey, -1))
+
+
+def test_a_transparent_level_of_16_bits_is_said(tmp_path, grey):
+    deep = grey.astype(">u2") * 257
+    rows = b"".join(b"\0" + line.tobytes() for line in deep)
+    path = tmp_path / "film.png"
+    clear = struct.pack(">H", int(deep[20, 30]))
+    path.write_bytes(png_of(64, 40, png_chunk(b"tRNS", clear), png_chunk(b"IDAT", zlib.compress(rows)), depth=16))
+    image = read_image(path)
+    assert "transparency" in image.facts.flags
+    assert not image.pixels[grey == grey[20, 30]].any()

@@ -24,7 +24,7 @@ from hilum.imaging.dicom_grey import modality_values, padding_of, stored_values,
 from hilum.imaging.dicom_header import check_header, load_pydicom, pydicom_errors
 from hilum.imaging.dicom_scan import DEFLATED, inflate, read_meta, scan_elements
 from hilum.imaging.dicom_subject import subject_flags, view_of
-from hilum.imaging.dicom_value import number_of, spacing_of, syntax_of, text_of
+from hilum.imaging.dicom_value import has_square_pixels, number_of, spacing_of, syntax_of, text_of
 from hilum.imaging.file_kind import DICOM_START_BYTES, PREAMBLE_BYTES, has_preamble
 from hilum.imaging.refusal import refuse
 from hilum.records import Image, ImageFacts
@@ -124,7 +124,9 @@ def _image(dataset: "Dataset", flags: list[str]) -> Image:
     values = modality_values(dataset, stored)
     grey, window = windowed(dataset, values, padding, flags)
     photometric = text_of(dataset, "PhotometricInterpretation")
-    inverted = photometric == "MONOCHROME1" or text_of(dataset, "PresentationLUTShape") == "INVERSE"
+    inverted = photometric == "MONOCHROME1" or (
+        photometric == "MONOCHROME2" and text_of(dataset, "PresentationLUTShape") == "INVERSE"
+    )
     grey = 1 - grey if inverted else grey
     grey = np.where(padding, 0.0, grey)
     if text_of(dataset, "LossyImageCompression") == "01" or syntax_of(dataset) in _LOSSY:
@@ -132,7 +134,7 @@ def _image(dataset: "Dataset", flags: list[str]) -> Image:
     if text_of(dataset, "BurnedInAnnotation") == "YES":
         flags.append("burned_in")
     spacing, spacing_from = spacing_of(dataset)
-    flags += _spacing_flags(spacing, spacing_from)
+    flags += _spacing_flags(spacing, spacing_from) + (["uneven_spacing"] if not has_square_pixels(dataset) else [])
     facts = ImageFacts(
         file_format="dicom",
         width_px=grey.shape[1],

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["modality_values", "padding_of", "stored_values", "windowed"]
 
-_RLE = "1.2.840.10008.1.2.5"
+_RLE, _BIG_ENDIAN = "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.2"
 Values = Float64[np.ndarray, "height width"]
 
 
@@ -43,13 +43,13 @@ def stored_values(dataset: "Dataset", flags: list[str]) -> Values:
         raise _undecodable(dataset, error) from None
     if array.ndim == 2:
         return _whole_values(dataset, array).astype(np.float64)
-    if array.ndim == 3 and array.shape[2] == 3 and array.dtype == np.uint8:
+    if array.ndim == 3 and array.shape[2] == 3 and array.dtype == np.uint8 and number_of(dataset, "BitsStored", 8) == 8:
         # pydicom has turned every kind of YBR into RGB.
         grey, marked = grey_of_colour(array)
         if marked:
             flags.append("colour_marks")
         return grey.astype(np.float64)
-    raise refuse("colour", "The pixels are stored in colour with more than 8 bits.")
+    raise refuse("colour", "The pixels are stored in colour with other than 8 bits.")
 
 
 def _undecodable(dataset: "Dataset", error: Exception) -> ImageRefusedError:
@@ -90,10 +90,12 @@ def _whole_values(dataset: "Dataset", array: np.ndarray) -> np.ndarray:
 
 def padding_of(dataset: "Dataset", stored: Values) -> np.ndarray:
     """Return where the detector saw nothing, as the header has it: shown black, and left out of ranges."""
-    if "PixelPaddingValue" not in dataset:
+    if dataset.get("PixelPaddingValue") in {None, ""} or number_of(dataset, "SamplesPerPixel", 1) != 1:
         return np.zeros(stored.shape, dtype=bool)
     first = number_of(dataset, "PixelPaddingValue")
     last = number_of(dataset, "PixelPaddingRangeLimit", first)
+    if number_of(dataset, "PixelRepresentation", 0):  # many write the bits of a negative value as a positive one
+        first, last = (value - 65536 if 32767 < value < 65536 else value for value in (first, last))
     mask: np.ndarray = (stored >= min(first, last)) & (stored <= max(first, last))
     return mask if not mask.all() else np.zeros(stored.shape, dtype=bool)
 
@@ -102,7 +104,7 @@ def modality_values(dataset: "Dataset", stored: Values) -> Values:
     """Apply the Modality LUT or rescale slope and intercept (PS3.3 C.11.1); refuses infinity."""
     if dataset.get("ModalityLUTSequence"):
         table = dataset.ModalityLUTSequence[0]
-        return _looked_up(table, stored)
+        return _looked_up(table, stored, syntax_of(dataset))
     slope, intercept = real_of(dataset, "RescaleSlope", 1.0), real_of(dataset, "RescaleIntercept", 0.0)
     if slope == 0 or not math.isfinite(slope) or not math.isfinite(intercept):
         raise refuse("pixel_mismatch", "The header rescales every pixel to the same or to no value.")
@@ -113,16 +115,18 @@ def modality_values(dataset: "Dataset", stored: Values) -> Values:
     return values
 
 
-def _looked_up(table: "Dataset", values: Values) -> Values:
+def _looked_up(table: "Dataset", values: Values, syntax: str) -> Values:
     """Apply a lookup table (PS3.3 C.11.1.1): values below its first entry take the first, above its last the last."""
     entries, first, bits = (int(number) for number in table.LUTDescriptor)
     data = table.LUTData
     if isinstance(data, bytes):
+        if syntax == _BIG_ENDIAN:
+            data = np.frombuffer(data, ">u2").astype("<u2").tobytes()
         data = np.frombuffer(data, np.uint8 if bits <= 8 and len(data) <= (entries or 65536) else "<u2")
     lut = np.asarray(data, dtype=np.float64)[: entries or 65536]
     if lut.size == 0:
         raise refuse("pixel_mismatch", "The header holds an empty lookup table.")
-    if first > 32767 and values.min() < 0:
+    if first > 32767 and (values.min() < 0 or values.max() < first):  # the bits of a negative number
         first -= 65536
     return np.asarray(lut[np.clip(np.rint(values).astype(np.int64) - first, 0, lut.size - 1)])
 
@@ -140,7 +144,7 @@ def windowed(dataset: "Dataset", values: Values, padding: np.ndarray, flags: lis
         top = float(2 ** int(table.LUTDescriptor[2]) - 1)
         if top < 1:
             raise refuse("pixel_mismatch", "The header holds a lookup table of 0 bits.")
-        return np.clip(_looked_up(table, values) / top, 0, 1), "VOI LUT"
+        return np.clip(_looked_up(table, values, syntax_of(dataset)) / top, 0, 1), "VOI LUT"
     centre, width = real_of(dataset, "WindowCenter", math.nan), real_of(dataset, "WindowWidth", math.nan)
     if math.isfinite(centre) and math.isfinite(width):
         function = text_of(dataset, "VOILUTFunction") or "LINEAR"
@@ -148,6 +152,7 @@ def windowed(dataset: "Dataset", values: Values, padding: np.ndarray, flags: lis
             grey = _window(values, centre, width, function)
             if grey[~padding].min() < grey[~padding].max():
                 return grey, f"window {centre:g}/{width:g}"
+    if text_of(dataset, "WindowCenter") and text_of(dataset, "WindowWidth"):
         flags.append("window_ignored")
     if _is_eight_bit(dataset):
         return np.clip(values / 255, 0, 1), "full range"

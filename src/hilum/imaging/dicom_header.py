@@ -31,6 +31,7 @@ MODALITIES = (
 _IMAGES = "1.2.840.10008.5.1.4.1.1."
 _RADIOGRAPHS = {f"{_IMAGES}{kind}" for kind in ("1", "1.1", "7", "7.1", "7.2", "7.3", "7.4")}
 _START_OF_FRAME_BYTES = 65536
+_JPEG_START, _JPEG_SCAN, _JPEG_END, _JPEG_2000_START = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9", b"\xff\x4f\xff\x51"
 _GREY = {"MONOCHROME1", "MONOCHROME2"}
 
 
@@ -101,7 +102,10 @@ def _check_size(dataset: "Dataset") -> None:
     width, height = number_of(dataset, "Columns"), number_of(dataset, "Rows")
     if "PixelData" in dataset and not 0 < stored <= allocated:
         raise refuse("pixel_mismatch", f"The header says {stored} of {allocated} bits are stored.")
+    if "PixelData" in dataset and number_of(dataset, "HighBit", 0) >= number_of(dataset, "BitsAllocated", 16):
+        raise refuse("pixel_mismatch", "The header says that values end above the bits that are there.")
     if "PixelData" in dataset and not is_encapsulated(dataset):
+        _check_native(dataset, width)
         expected, length = native_bytes(dataset), len(dataset.PixelData or b"")
         if length < expected:
             raise refuse(
@@ -109,11 +113,32 @@ def _check_size(dataset: "Dataset") -> None:
             )
     check_size(width, height)
     if "PixelData" in dataset and is_encapsulated(dataset):
+        _check_fragments(dataset.PixelData)
         said = codestream_size(_first_fragment(dataset.PixelData))
         if said not in {None, (width, height)}:
             raise refuse(
                 "pixel_mismatch", f"The header says {width} x {height} pixels, the compressed data say otherwise."
             )
+
+
+def _check_native(dataset: "Dataset", width: int) -> None:
+    if dataset["PixelData"].is_undefined_length:
+        raise refuse("pixel_mismatch", "The pixels are compressed, the header says that they are not.")
+    if text_of(dataset, "PhotometricInterpretation") == "YBR_FULL_422" and width % 2:
+        raise refuse("pixel_mismatch", "Two pixels share a colour, and the number of columns is odd.")
+
+
+def _check_fragments(content: bytes) -> None:
+    """Refuse several pictures (PS3.5 A.4), and JPEG that ends amid its last scan: decoders fill the rest in silence."""
+    place, starts = 8 + int.from_bytes(content[4:8], "little"), []
+    while place + 8 <= len(content):
+        if content.startswith((_JPEG_START, _JPEG_2000_START), place + 8):
+            starts.append(place + 8)
+        place += 8 + int.from_bytes(content[place + 4 : place + 8], "little")
+    if len(starts) > 1:
+        raise refuse("multi_frame", "The compressed data hold several frames, the header says one.")
+    if starts and content.startswith(_JPEG_START, starts[0]) and content.rfind(_JPEG_END) < content.rfind(_JPEG_SCAN):
+        raise refuse("truncated", "The JPEG data end too early.")
 
 
 def _first_fragment(content: bytes) -> bytes:

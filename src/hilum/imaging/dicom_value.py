@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["day_of", "identifier_of", "items_of", "number_of", "real_of", "spacing_of", "syntax_of", "text_of"]
+__all__ = [
+    "day_of",
+    "has_square_pixels",
+    "identifier_of",
+    "items_of",
+    "number_of",
+    "real_of",
+    "spacing_of",
+    "syntax_of",
+    "text_of",
+]
 
 
 def spacing_of(dataset: "Dataset") -> tuple[tuple[float, float] | None, str]:
@@ -20,6 +30,15 @@ def spacing_of(dataset: "Dataset") -> tuple[tuple[float, float] | None, str]:
         if row > 0 and column > 0 and math.isfinite(row + column):
             return (row, column), name
     return None, ""
+
+
+def has_square_pixels(dataset: "Dataset") -> bool:
+    """Whether the pixel aspect ratio, for files without spacing, is 1 or not given."""
+    try:
+        height, width = (float(value) for value in dataset.get("PixelAspectRatio") or (1, 1))
+    except (TypeError, ValueError):
+        return True
+    return height == width
 
 
 def items_of(dataset: "Dataset", name: str) -> list["Dataset"]:
@@ -65,7 +84,7 @@ def number_of(dataset: "Dataset", name: str, default: int = 0) -> int:
 
 
 def real_of(dataset: "Dataset", name: str, default: float) -> float:
-    """Return a decimal, the first of several; ``default`` where it is missing or unreadable."""
+    """Return a decimal, the first of several; ``default`` where it is missing or empty, NaN where it is no number."""
     value = dataset.get(name)
     if isinstance(value, (list, tuple)) or (
         value is not None and hasattr(value, "__iter__") and not isinstance(value, str)
@@ -74,4 +93,4 @@ def real_of(dataset: "Dataset", name: str, default: float) -> float:
     try:
         return default if value in {None, ""} else float(str(value))
     except ValueError:
-        return default
+        return math.nan

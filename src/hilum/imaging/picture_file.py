@@ -11,6 +11,7 @@ from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
 from hilum.errors import ImageRefusedError, InvalidValueError
+from hilum.imaging.picture_check import check_palette, check_whole
 from hilum.imaging.quiet import ignore_warnings_of
 from hilum.imaging.refusal import check_size, refuse
 from hilum.records import Image, ImageFacts
@@ -59,7 +60,9 @@ def read_picture(path: Path, kind: str) -> Image:
             # Pillow turns TIFF by itself.
             orientation = 1 if kind == "TIFF" else picture.getexif().get(_ORIENTATION, 1)
             inverted = kind == "TIFF" and mode[0] in "IF" and picture.getexif().get(_PHOTOMETRIC) == 0
+            check_palette(picture, kind)
             grey, window, flags = _grey(picture)
+            check_whole(picture, kind, stream)
     except Pillow.DecompressionBombError:
         raise refuse("too_large", "The header says more pixels than any film has.") from None
     except _PILLOW_ERRORS as error:
@@ -134,8 +137,10 @@ def _grey(picture: Pillow.Image) -> tuple[Float32[np.ndarray, "height width"], s
         return grey / 255, "full range", ("colour_marks",) if marked else ()
     if mode.startswith("I"):
         values = np.asarray(picture).astype(np.int64)
-        values[values == picture.info.get("transparency", -1)] = 0
-        return _deep(values)
+        clear = values == picture.info.get("transparency", -1)
+        values[clear] = 0
+        grey, window, flags = _deep(values)
+        return grey, window, (*flags, "transparency") if clear.any() else flags
     if mode == "F":
         return _floating(np.asarray(picture, dtype=np.float32)), "full range", ()
     raise refuse("colour", f"The picture is stored as {mode}.")
@@ -169,9 +174,11 @@ def _floating(values: Float32[np.ndarray, "height width"]) -> Float32[np.ndarray
 
 
 def _turn(grey: Float32[np.ndarray, "height width"], orientation: object) -> Float32[np.ndarray, "..."]:
-    if orientation not in _TURNS:
+    # Some write it as a fraction.
+    turn = next((turn for number, turn in _TURNS.items() if number == orientation), None)
+    if turn is None:
         return grey
-    transpose, rows, columns = _TURNS[int(str(orientation))]
+    transpose, rows, columns = turn
     turned = grey.T if transpose else grey
     return turned[::rows, ::columns]
 
