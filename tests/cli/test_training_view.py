@@ -20,7 +20,9 @@ def test_a_line_per_epoch(capsys, monkeypatch):
     monkeypatch.setattr(_training_view.time, "monotonic", lambda: now[0])
     with watch_training() as view:
         start = {"source": "own.safetensors", "matched": 704, "head_missing": [*"abcde"], "unused": ["fc.bias"]}
-        view.on_event("start", {"n_train": 1200, "n_validation": 1, "n_absent": 2, "start_weights": start})
+        view.on_event(
+            "start", {"n_train": 1200, "n_validation": 1, "n_absent": 2, "n_left_out": 1, "start_weights": start}
+        )
         for done in range(1, 4):
             view.on_event("step", {"epoch": 1, "epochs": 3, "done": done, "total": 3, "images_per_second": 61.0})
         now[0] += 10
@@ -33,7 +35,7 @@ def test_a_line_per_epoch(capsys, monkeypatch):
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        " training on 1,200 films, validating on 1 film; 2 films could not be read",
+        " training on 1,200 films, validating on 1 film; 2 films could not be read; 1 film left out of the pixel store",
         " start weights own.safetensors: 704 tensors taken over; a, b, c, d and 1 more at random; fc.bias left",
         " epoch 1/3  loss 0.500  validation AUROC 0.610 ▁  best 0.610 (epoch 1)  61 films/s  time left 0:20",
         " epoch 2/3  loss 0.500  validation AUROC – ▁   best 0.610 (epoch 1)  61 films/s  time left 0:12",

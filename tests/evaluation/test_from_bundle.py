@@ -6,7 +6,7 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from hilum.data import Manifest, PixelStore, patient_hash
+from hilum.data import Manifest, PixelStore, Problem, patient_hash
 from hilum.errors import DataError, LeakError, UnknownNameError
 from hilum.evaluation import evaluate_bundle
 from hilum.findings import NIH_FINDINGS
@@ -29,9 +29,10 @@ def make_manifest(**options):
 
 
 class FakeStore(PixelStore):
-    """Holds every film but those named as absent, in another order than the manifest."""
+    """Holds every film but those that could not be read or were left out, in another order than the manifest."""
 
-    def __init__(self, manifest, absent=()):
+    def __init__(self, manifest, absent=(), *, left_out=()):
+        self.problems = [Problem(name, "truncated", "cut short") for name in absent if name not in left_out]
         self.names = [name for name in reversed(list(manifest.table["image_id"])) if name not in absent]
 
     def rows_of(self, image_ids):
@@ -155,6 +156,20 @@ def test_films_that_could_not_be_read_are_counted_and_left_out(setting):
         min(finding.auroc.value for finding in found.findings.values()) > 0.85
     )  # films and targets still belong together
     assert any("5 films of the split that could not be read" in sentence for sentence in found.warnings)
+
+
+def test_films_left_out_of_the_store_are_told_from_those_that_could_not_be_read(setting):
+    manifest = setting[1]
+    absent = tuple(manifest.table["image_id"].iloc[manifest.rows("test")[:5]])
+    store = FakeStore(manifest, absent, left_out=absent[1:])
+    found, *_ = evaluate((FakePredictor(manifest, store), manifest, store))
+    assert found.counts == {
+        "films evaluated": 67,
+        "films that could not be read": 1,
+        "films that the pixel store was made without": 4,
+    }
+    assert any("1 film of the split that could not be read; problems.csv" in sentence for sentence in found.warnings)
+    assert any("4 films of the split that the pixel store was made without" in said for said in found.warnings)
 
 
 def test_a_store_of_other_films_is_refused(setting):

@@ -27,11 +27,14 @@ class TrainingView:
     def on_event(self, kind: str, values: Mapping[str, object]) -> None:
         """Show one event."""
         if kind == "start":
-            complain(
+            parts = [
                 f"training on {count(_whole(values['n_train']), 'film')}, "
                 f"validating on {count(_whole(values['n_validation']), 'film')}"
-                + (f"; {count(_whole(values['n_absent']), 'film')} could not be read" if values["n_absent"] else "")
-            )
+            ]
+            for name, what in (("n_absent", "could not be read"), ("n_left_out", "left out of the pixel store")):
+                if values.get(name):
+                    parts.append(f"{count(_whole(values[name]), 'film')} {what}")
+            complain("; ".join(parts))
             _show_start_weights(values["start_weights"])
         elif kind == "resume":
             self._resume(values)

@@ -101,9 +101,13 @@ class PixelStore:
         return len(self.image_ids) - len(self.problems)
 
     @cached_property
+    def unreadable(self) -> frozenset[str]:
+        """Image ids of the films that could not be read; a film in neither was left out when the store was made."""
+        return frozenset(problem.image_id for problem in self.problems)
+
+    @cached_property
     def _row_of(self) -> dict[str, int]:
-        absent = {problem.image_id for problem in self.problems}
-        return {name: row for row, name in enumerate(self.image_ids) if name not in absent}
+        return {name: row for row, name in enumerate(self.image_ids) if name not in self.unreadable}
 
     @cached_property
     def _is_problem(self) -> Bool[np.ndarray, " image"]:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -23,6 +23,8 @@ from hilum.runs import write_text
 __all__ = ["BundleLike", "PredictorLike", "evaluate_bundle"]
 
 OnProgress = Callable[[int, int], None]
+
+_UNREADABLE, _LEFT_OUT = "films that could not be read", "films that the pixel store was made without"
 
 
 @runtime_checkable
@@ -103,6 +105,7 @@ def evaluate_bundle(
         raise DataError(
             f"the pixel store holds none of the {len(rows)} films of the split {split}: prepare this manifest"
         )
+    absent = _absent(store, image_ids[~there])
     logits = predictor.logits_from_store(store, in_store[there], on_progress=on_progress)
     probabilities = calibrate(spec, logits)
     evaluation = evaluate_arrays(
@@ -122,8 +125,8 @@ def evaluate_bundle(
             phantom=manifest.phantom,
             leaked=leaked,
             nih=is_nih(manifest),
-            counts={"films evaluated": int(there.sum()), "films that could not be read": int((~there).sum())},
-            warnings=tuple(_warnings(spec, manifest, split, n_absent=int((~there).sum()))),
+            counts={"films evaluated": int(there.sum()), **absent},
+            warnings=tuple(_warnings(spec, manifest, split, absent)),
         ),
         bootstrap=bootstrap,
         seed=seed,
@@ -166,12 +169,28 @@ def _thresholds(spec: BundleSpec) -> dict[str, float]:
     return {name: rule.threshold for name, rule in spec.findings.items()} | derived
 
 
-def _warnings(spec: BundleSpec, manifest: Manifest, split: str, *, n_absent: int) -> Iterable[str]:
+def _absent(store: PixelStore, image_ids: Iterable[str]) -> dict[str, int]:
+    """Count the films that the store has no pixels of, by why; those it was made without only where there are any."""
+    names = list(image_ids)
+    n_unreadable = sum(name in store.unreadable for name in names)
+    left_out = {_LEFT_OUT: len(names) - n_unreadable} if len(names) > n_unreadable else {}
+    return {_UNREADABLE: n_unreadable, **left_out}
+
+
+def _warnings(spec: BundleSpec, manifest: Manifest, split: str, absent: Mapping[str, int]) -> Iterable[str]:
     if split == spec.selected_on:
         yield f"Checkpoint, calibration and thresholds were chosen on the split {split}: the figures flatter."
     if not spec.training_patients:
         yield "The bundle does not say which patients it was trained on, so whether some are here is unknown."
-    if n_absent:
-        yield f"In no figure: {count_films(n_absent)} of the split that could not be read; problems.csv says why."
+    if absent[_UNREADABLE]:
+        yield (
+            f"In no figure: {count_films(absent[_UNREADABLE])} of the split that could not be read; problems.csv says "
+            "why."
+        )
+    if _LEFT_OUT in absent:
+        yield (
+            f"In no figure: {count_films(absent[_LEFT_OUT])} of the split that the pixel store was made without "
+            "(`hilum data prepare --exclude`, or of another manifest)."
+        )
     if spec.phantom and not manifest.phantom:
         yield "The model was trained on phantoms, which are made-up films: it knows nothing about people."

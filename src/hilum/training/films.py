@@ -22,13 +22,15 @@ class Films:
         targets: 1 present, 0 absent, NaN unknown; in train also between 0 and 1, where a label is uncertain and the
             manifest has a soft target for it.
         patients: Patient id per film.
-        n_absent: Films of the split that the store could not read.
+        n_absent: Films of the split that could not be read when the store was made.
+        n_left_out: Films of the split that the store was made without.
     """
 
     rows: Int64[np.ndarray, " image"]
     targets: Float32[np.ndarray, "image finding"]
     patients: tuple[str, ...]
     n_absent: int
+    n_left_out: int = 0
 
     @property
     def prevalence(self) -> Float32[np.ndarray, " finding"]:
@@ -78,4 +80,5 @@ def _films(manifest: Manifest, store: PixelStore, recipe: Recipe, split: str) ->
             f"the {split} split has no finding that is present in one film and absent in another: nothing could be "
             "learnt or measured; split anew or import more films"
         )
-    return Films(rows[there], targets, tuple(table["patient_id"][there]), int((~there).sum()))
+    n_absent = sum(name in store.unreadable for name in table["image_id"][~there])
+    return Films(rows[there], targets, tuple(table["patient_id"][there]), n_absent, int((~there).sum()) - n_absent)

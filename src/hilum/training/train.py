@@ -179,6 +179,7 @@ def _write_start(
         "n_train": len(films[0].rows),
         "n_validation": len(films[1].rows),
         "n_absent": films[0].n_absent + films[1].n_absent,
+        "n_left_out": films[0].n_left_out + films[1].n_left_out,
         # Trackers are told of these facts; hashes of patients stay in the bundle.
         "start_weights": {name: value for name, value in asdict(start).items() if name != "training_patients"},
     }
