@@ -76,6 +76,7 @@ def test_every_cut_is_refused(case, tmp_path):
         check(case, outcome(read_image, path))
 
 
+@pytest.mark.slow
 def test_hostile_files_cost_little(tmp_path):
     """Measured in processes of their own: at most 2 s of processor time and 256 MB."""
     cases = [case for case in HOSTILE if case.row != "cut"]
