@@ -6,14 +6,17 @@ then laid over the other (shift and scale, found by Gauss-Newton) and judged by 
 the same patient at another time agree much less than two copies of one film.
 """
 
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int8, Int64
 from scipy.ndimage import gaussian_filter
 
-from hilum.data.doctor.registration import agreement, local_agreement, register, sample
+from hilum.data.doctor.registration import local_agreement, register, sample
 from hilum.data.doctor.thumbnails import Thumbnails
 
 __all__ = ["DuplicatePair", "find_duplicates"]
@@ -22,19 +25,21 @@ OnProgress = Callable[[int, int], None]
 Stack = Float32[np.ndarray, "film side side"]
 
 _COARSE_PX, _GRID_PX = 32, 16
-_DIMENSIONS = 96
+_DIMENSIONS = 160
 _RIDGE = 0.02
 """Share of the mean variance added to every whitened direction, so that noise is not blown up."""
 _CROP = 0.035
 """Films are also looked for with so much of each side cut off: that meets copies cropped by up to about 5 %."""
-_LEAST_COSINE = 0.6
+_LEAST_COSINE, _LEAST_COSINE_OF_MANY, _MANY = 0.6, 0.65, 20_000
+"""The more films, the more look alike: of many, candidates must be nearer."""
 _CANDIDATES = 4
 """Most candidates of a film per variant (as it is, cropped, mirrored, both)."""
-_LEAST_COARSE, _LEAST_SIMILARITY = 0.75, 0.9
+_LEAST_COARSE, _LEAST_SIMILARITY = 0.78, 0.9
 _LARGEST_MOVE = 0.16
 """Largest shift (share of the half side) and change of scale that is still the same film."""
 _BLOCK, _QUERY_BLOCK, _PAIR_BLOCK = 1024, 512, 256
-_STEPS = 8
+_STEPS = 3
+_THREADS = min(4, os.cpu_count() or 1)
 _LEVELS = 40.0
 """Steps per unit when features are kept as bytes."""
 
@@ -71,9 +76,14 @@ def find_duplicates(thumbnails: Thumbnails, *, on_progress: OnProgress | None = 
     if len(rows) < 2:
         return []
     coarse = _coarse_features(thumbnails, rows)
-    candidates = _candidates(coarse, on_progress)
+
+    def tell(share: float) -> None:
+        if on_progress:
+            on_progress(round(share * len(rows)), len(rows))
+
+    candidates = _candidates(coarse, lambda share: tell(share / 2))
     best: dict[tuple[int, int], DuplicatePair] = {}
-    for pair in _verify(thumbnails, rows, coarse, candidates):
+    for pair in _verify(thumbnails, rows, coarse, candidates, lambda share: tell((1 + share) / 2)):
         place = pair.row_a, pair.row_b
         best[place] = max(best.get(place, pair), pair, key=lambda one: one.similarity)
     return [best[place] for place in sorted(best)]
@@ -105,21 +115,28 @@ def _as_bytes(features: Stack) -> Int8[np.ndarray, "film side side"]:
     return (features * _LEVELS).round().clip(-127, 127).astype(np.int8)
 
 
-def _candidates(coarse: Int8[np.ndarray, "film 32 32"], on_progress: OnProgress | None) -> Int64[np.ndarray, "pair 5"]:
+def _candidates(coarse: Int8[np.ndarray, "film 32 32"], tell: Callable[[float], None]) -> Int64[np.ndarray, "pair 5"]:
     """Return pairs worth a look: film, other, whether mirrored, sign of the cosine, which is cropped (1, 2, none 0)."""
     whitening = _whitening(coarse)
     variants = [(crop, mirror) for mirror in (False, True) for crop in (0.0, _CROP)]
     base = _described(coarse, whitening, 0.0, mirror=False)
-    found: list[Int64[np.ndarray, "pair 5"]] = []
+    found: list[tuple[Int64[np.ndarray, "pair 5"], Float32[np.ndarray, " pair"]]] = []
     n_blocks = -(-len(coarse) // _QUERY_BLOCK)
     for turn, (crop, mirror) in enumerate(variants):
         for block, start in enumerate(range(0, len(coarse), _QUERY_BLOCK)):
             query = _described(coarse[start : start + _QUERY_BLOCK], whitening, crop, mirror=mirror)
             found.append(_nearest(query, base, start, mirror=mirror, cropped=crop > 0))
-            if on_progress:
-                done = (turn * n_blocks + block + 1) / (len(variants) * n_blocks)
-                on_progress(int(done * len(coarse)), len(coarse))
-    return np.unique(np.concatenate(found), axis=0)
+            tell((turn * n_blocks + block + 1) / (len(variants) * n_blocks))
+    return _nearest_crop(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+
+
+def _nearest_crop(
+    pairs: Int64[np.ndarray, "pair 5"], nearness: Float32[np.ndarray, " pair"]
+) -> Int64[np.ndarray, "pair 5"]:
+    """Return each pair once, with the crop that came nearest: registration makes up for the rest."""
+    pairs = pairs[np.argsort(-nearness, kind="stable")]
+    _, first = np.unique(pairs[:, :4], axis=0, return_index=True)
+    return pairs[first]
 
 
 def _whitening(coarse: Int8[np.ndarray, "film 32 32"]) -> Float32[np.ndarray, "cell dimension"]:
@@ -166,17 +183,18 @@ def _nearest(
     *,
     mirror: bool,
     cropped: bool,
-) -> Int64[np.ndarray, "pair 5"]:
-    """Return for each film of a block its nearest others, where they are near enough."""
+) -> tuple[Int64[np.ndarray, "pair 5"], Float32[np.ndarray, " pair"]]:
+    """Return for each film of a block its nearest others, where they are near enough, and how near."""
     cosine = query @ base.T
     own = np.arange(len(query))
     cosine[own, start + own] = 0
-    near = (cosine >= _LEAST_COSINE) | (cosine <= -_LEAST_COSINE)
-    film, other = np.nonzero(near)
-    order = np.lexsort((-np.abs(cosine[film, other]), film))
-    film, other = film[order], other[order]
+    least = _LEAST_COSINE_OF_MANY if len(base) > _MANY else _LEAST_COSINE
+    film, other = np.divmod(np.flatnonzero(np.abs(cosine) >= least), len(base))
+    nearness = np.abs(cosine[film, other])
+    order = np.lexsort((-nearness, film))
     place = np.arange(len(film)) - np.searchsorted(film, film)  # how many of the same film stand before
-    film, other = film[place < _CANDIDATES], other[place < _CANDIDATES]
+    order = order[place < _CANDIDATES]
+    film, other, nearness = film[order], other[order], nearness[order]
     sign = np.sign(cosine[film, other]).astype(np.int64)
     pairs = np.column_stack(
         [start + film, other, np.full(len(film), int(mirror)), sign, np.full(len(film), int(cropped))]
@@ -184,7 +202,7 @@ def _nearest(
     swap = pairs[:, 0] > pairs[:, 1]
     pairs[swap, :2] = pairs[swap, 1::-1]
     pairs[swap, 4] *= 2
-    return pairs
+    return pairs, nearness
 
 
 def _verify(
@@ -192,30 +210,44 @@ def _verify(
     rows: Int64[np.ndarray, " film"],
     coarse: Int8[np.ndarray, "film 32 32"],
     candidates: Int64[np.ndarray, "pair 5"],
+    tell: Callable[[float], None],
 ) -> Iterator[DuplicatePair]:
     """Lay every candidate over the other; keep those whose fine structure agrees."""
-    for start in range(0, len(candidates), _PAIR_BLOCK):
-        pairs = candidates[start : start + _PAIR_BLOCK]
-        scale = np.array([1, 1 / (1 - 2 * _CROP), 1 - 2 * _CROP])[pairs[:, 4]]
-        moves = np.column_stack([scale, 0 * scale, scale, 0 * scale]).astype(np.float32)
-        fixed = _blur(coarse[pairs[:, 0]].astype(np.float32) / _LEVELS, 1.0)
-        moving = _turned(_blur(coarse[pairs[:, 1]].astype(np.float32) / _LEVELS, 1.0), pairs)
-        moves = register(fixed, moving, moves, steps=_STEPS)
-        near = (agreement(fixed, moving, moves) >= _LEAST_COARSE) & _same_extent(moves)
-        pairs, moves = pairs[near], moves[near]
-        if not len(pairs):
-            continue
-        first, second = (thumbnails.films(rows[pairs[:, side]]).astype(np.float32) for side in (0, 1))
-        fixed, moving = (_even_contrast(_blur(films, 0.6), sigma=3.0).clip(-3, 3) for films in (first, second))
-        moves = register(fixed, _turned(moving, pairs), moves, steps=_STEPS)
-        second = sample(_turned(second, pairs), moves)
-        fixed, moving = (_even_contrast(films, sigma=2.0).clip(-3, 3) for films in (first, second))
-        similarity = local_agreement(fixed, moving, moves)
-        for at in np.flatnonzero((similarity >= _LEAST_SIMILARITY) & _same_extent(moves)):
-            film, other, mirror, sign, _ = pairs[at].tolist()
-            yield DuplicatePair(
-                int(rows[film]), int(rows[other]), float(similarity[at]), mirrored=bool(mirror), inverted=sign < 0
-            )
+    blocks = [candidates[start : start + _PAIR_BLOCK] for start in range(0, len(candidates), _PAIR_BLOCK)]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for done, found in enumerate(pool.map(partial(_same_films, thumbnails, rows, coarse), blocks), start=1):
+            yield from found
+            tell(done / len(blocks))
+    tell(1.0)
+
+
+def _same_films(
+    thumbnails: Thumbnails,
+    rows: Int64[np.ndarray, " film"],
+    coarse: Int8[np.ndarray, "film 32 32"],
+    pairs: Int64[np.ndarray, "pair 5"],
+) -> list[DuplicatePair]:
+    scale = np.array([1, 1 / (1 - 2 * _CROP), 1 - 2 * _CROP])[pairs[:, 4]]
+    moves = np.column_stack([scale, 0 * scale, scale, 0 * scale]).astype(np.float32)
+    fixed = coarse[pairs[:, 0]].astype(np.float32) / _LEVELS
+    moving = _turned(coarse[pairs[:, 1]].astype(np.float32) / _LEVELS, pairs)
+    moves = register(_blur(fixed, 1.0), _blur(moving, 1.0), moves, steps=_STEPS)
+    near = (local_agreement(fixed, sample(moving, moves), moves) >= _LEAST_COARSE) & _same_extent(moves)
+    pairs, moves = pairs[near], moves[near]
+    if not len(pairs):
+        return []
+    first, second = (thumbnails.films(rows[pairs[:, side]]).astype(np.float32) for side in (0, 1))
+    fixed, moving = (_even_contrast(_blur(films, 0.6), sigma=3.0).clip(-3, 3) for films in (first, second))
+    moves = register(fixed, _turned(moving, pairs), moves, steps=_STEPS)
+    second = sample(_turned(second, pairs), moves)
+    fixed, moving = (_even_contrast(films, sigma=2.0).clip(-3, 3) for films in (first, second))
+    similarity = local_agreement(fixed, moving, moves)
+    found = []
+    for at in np.flatnonzero((similarity >= _LEAST_SIMILARITY) & _same_extent(moves)):
+        film, other, mirror, sign, _ = pairs[at].tolist()
+        rows_of_pair = int(rows[film]), int(rows[other])
+        found.append(DuplicatePair(*rows_of_pair, float(similarity[at]), mirrored=bool(mirror), inverted=sign < 0))
+    return found
 
 
 def _turned(films: Stack, pairs: Int64[np.ndarray, "pair 5"]) -> Stack:

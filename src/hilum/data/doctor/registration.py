@@ -7,7 +7,7 @@ Departure: no rotation, an own scale per axis.
 import numpy as np
 from jaxtyping import Float32, Float64
 
-__all__ = ["agreement", "local_agreement", "register", "sample"]
+__all__ = ["local_agreement", "register", "sample"]
 
 Stack = Float32[np.ndarray, "film side side"]
 Moves = Float32[np.ndarray, "film 4"]
@@ -66,20 +66,8 @@ def register(fixed: Stack, moving: Stack, moves: Moves, *, steps: int) -> Moves:
     return moves
 
 
-def agreement(fixed: Stack, moving: Stack, moves: Moves) -> Float64[np.ndarray, " film"]:
-    """Return the correlation of ``fixed`` with ``moving`` seen through its move, over their inner common part."""
-    weight = _inside(moves, fixed.shape[1]).astype(np.float64)
-    total = weight.sum((1, 2)) + 1e-9
-    first, second = fixed.astype(np.float64), sample(moving, moves).astype(np.float64)
-    first = first - (weight * first).sum((1, 2), keepdims=True) / total[:, None, None]
-    second = second - (weight * second).sum((1, 2), keepdims=True) / total[:, None, None]
-    both = (weight * first * second).sum((1, 2))
-    spread = np.sqrt((weight * first * first).sum((1, 2)) * (weight * second * second).sum((1, 2)))
-    return np.asarray(both / (spread + 1e-9))
-
-
 def local_agreement(fixed: Stack, seen: Stack, moves: Moves) -> Float64[np.ndarray, " film"]:
-    """Return the lower quartile of the correlations in 7 x 7 parts of films of 64 x 64; ``seen`` has been moved.
+    """Return the lower quartile of the correlations in 7 x 7 parts of square films; ``seen`` has been moved.
 
     Two copies agree everywhere; two films of one patient do so in some parts, and hardly in the heart, the diaphragm or
     the marks. Parts without structure (black borders, burnt-out corners) say nothing and are left out; 0 if all are.
@@ -97,8 +85,10 @@ def local_agreement(fixed: Stack, seen: Stack, moves: Moves) -> Float64[np.ndarr
 
 
 def _parts(films: Stack) -> Float32[np.ndarray, "film part pixel"]:
-    inner = films[:, 4:60, 4:60].reshape(len(films), 7, 8, 7, 8)
-    return inner.swapaxes(2, 3).reshape(len(films), 49, 64)
+    part = films.shape[1] // 8
+    edge = (films.shape[1] - 7 * part) // 2
+    inner = films[:, edge : edge + 7 * part, edge : edge + 7 * part].reshape(len(films), 7, part, 7, part)
+    return inner.swapaxes(2, 3).reshape(len(films), 49, part * part)
 
 
 def _inside(moves: Moves, side: int) -> Stack:
