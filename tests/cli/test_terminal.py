@@ -23,6 +23,16 @@ def test_clock_counts_the_same_seconds(seconds):
     assert sum(part * 60**place for place, part in enumerate(reversed(parts))) == seconds
 
 
+def test_signs_that_a_terminal_obeys_are_shown(capsys):
+    name = "a\x1b]0;title\x07\x1b[2J\x9b31m\u202egnp.exe"
+    say(name)
+    complain(name)
+    table(["film"], [[name]])
+    for text in capsys.readouterr():
+        assert "\\x1b]0;title\\x07\\x1b[2J\\x9b31m\\u202egnp.exe" in text
+        assert not {"\x1b", "\x07", "\x9b", "\u202e"} & {*text}
+
+
 def test_count():
     assert count(1, "film") == "1 film"
     assert count(0, "film") == "0 films"

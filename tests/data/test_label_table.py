@@ -109,3 +109,11 @@ def test_columns_that_are_not_apart_by_commas(write_text, mark, named):
     path = write_text("own.csv", mark.join(("file", "patient")), mark.join(("a.png", "x")))
     with pytest.raises(DataError, match=f"has its columns apart by {named}: expected commas"):
         read_label_table(path)
+
+
+def test_a_gzip_bomb_is_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr("hilum.data.label_table._MOST_BYTES", 1000)
+    path = tmp_path / "labels.csv.gz"
+    path.write_bytes(gzip.compress(b"a,b\n" + b"0" * 10_000_000))
+    with pytest.raises(DataError, match="more than 0 MB of text"):
+        read_label_table(path)

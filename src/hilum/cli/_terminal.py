@@ -18,6 +18,19 @@ __all__ = ["OnProgress", "clock", "complain", "count", "follow", "progress", "sa
 _WIDTH_WITHOUT_TERMINAL = 160
 _ONE_LINE = 100
 _SECONDS_BETWEEN_LINES = 30.0
+_UNSEEN = {
+    code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    for code in (
+        *range(9),
+        *range(11, 32),
+        *range(127, 160),
+        0x200E,
+        0x200F,
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
+    )
+}
+"""Signs that a terminal obeys instead of showing them; a file's name may hold any."""
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -31,12 +44,12 @@ class OnProgress(Protocol):
 
 def say(text: str = "", *, style: str = "") -> None:
     """Print one line of an answer, indented by a blank."""
-    _console().print(f" {text}" if text else "", style=style or None)
+    _console().print(f" {_shown(text)}" if text else "", style=style or None)
 
 
 def complain(text: str) -> None:
     """Print a sentence to stderr."""
-    _console(stderr=True).print(f" {text}")
+    _console(stderr=True).print(f" {_shown(text)}")
 
 
 def wrote(*paths: Path) -> None:
@@ -81,7 +94,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, words: Sequen
         wide = place == len(header) - 1 and name in words
         grid.add_column(name, justify="left" if place == 0 or name in words else "right", no_wrap=not wide)
     for row in rows:
-        grid.add_row(*row)
+        grid.add_row(*map(_shown, row))
     _console().print(grid)
 
 
@@ -147,6 +160,10 @@ class _Lines:
 
     def finish(self) -> None:
         complain(f"{self._label}  {self._done:,}/{self._total:,}  {clock(time.monotonic() - self._started)}")
+
+
+def _shown(text: str) -> str:
+    return text.translate(_UNSEEN)
 
 
 def _console(*, stderr: bool = False) -> Console:

@@ -16,6 +16,7 @@ from hilum.findings import parse_labels
 __all__ = ["PER_YEAR", "LabelTable", "parse_age", "read_label_table", "targets_from_labels"]
 
 OLDEST_YEARS = 110
+_MOST_BYTES = 500_000_000
 _AGE = re.compile(r"0*(\d+(?:\.\d+)?)\s*([YMWD]?)", re.IGNORECASE)
 PER_YEAR = {"": 1.0, "Y": 1.0, "M": 12.0, "W": 52.18, "D": 365.25}
 
@@ -64,10 +65,13 @@ def read_label_table(path: Path) -> LabelTable:
     if not path.is_file():
         raise DataError(f"there is no label file {path}")
     try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        text = raw.decode("utf-8-sig")
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+            raw = stream.read(_MOST_BYTES + 1)
+        text = raw.decode("utf-8-sig") if len(raw) <= _MOST_BYTES else ""
     except (UnicodeDecodeError, OSError, EOFError, zlib.error):
         raise DataError(f"{path.name} is no readable CSV file: expected UTF-8 text, plain or gzipped") from None
+    if len(raw) > _MOST_BYTES:
+        raise DataError(f"{path.name} holds more than {_MOST_BYTES / 1e6:,.0f} MB of text, which no label file does")
     reader = csv.reader(io.StringIO(text, newline=""))
     try:
         header = [name.strip() for name in next(reader, [])]

@@ -102,3 +102,13 @@ def test_what_somebody_edited_is_kept(tmp_path):
     assert not new.exists()
     assert write_exclusions(path, films) == path
     assert set(read_exclusions(path)) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "content", ["image_id,code,reason\nä.png,x,y\n".encode(code) for code in ("latin-1", "utf-16")]
+)
+def test_a_list_that_is_no_utf_8_is_an_error_that_says_so(tmp_path, content):
+    path = tmp_path / "excluded.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="expected UTF-8 text"):
+        read_exclusions(path)

@@ -1,5 +1,6 @@
 """``excluded.csv``: what the doctor proposes to leave out; a line deleted is a film kept."""
 
+import codecs
 import csv
 import io
 from collections.abc import Mapping
@@ -68,7 +69,7 @@ def read_exclusions(path: Path) -> dict[str, str]:
     """
     if not path.is_file():
         raise DataError(f"there is no file {path}: `hilum data doctor` writes an excluded.csv")
-    if path.read_text(encoding="utf-8-sig").strip() == ",".join(_COLUMNS):
+    if path.read_bytes().removeprefix(codecs.BOM_UTF8).strip() == ",".join(_COLUMNS).encode():
         return {}
     table = read_label_table(path)
     reasons = table.optional("reason" if "reason" in table.columns else None)
