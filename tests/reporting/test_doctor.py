@@ -99,7 +99,7 @@ def test_the_page_says_what_was_found(page):
     rows = page.tables["checks-table"]
     assert rows["error"][:2] == ["title of leak", "1"]
     assert rows["note"][0] == "title of few"
-    assert "12,000 films were opened; 1 are proposed" in page.said
+    assert "12,000 films opened; 1 proposed" in page.said
     assert "Not a medical device" in page.said
     assert "made up" in page.said
     assert "The first 100 of 1,200 by name" in page.said
@@ -112,6 +112,15 @@ def test_pictures_stand_in_the_page_and_nothing_is_loaded(page):
     assert all(address.startswith(("data:", "#")) for address in page.addresses)
     anchors = {address for address in page.addresses if address.startswith("#")}
     assert anchors == {"#leak", "#pose_inverted", "#shortcuts", "#few"}
+
+
+def test_commands_are_set_as_code(report, tmp_path, read_page):
+    checks = (check_of("x", sentence="As `hilum <b>` says.", fix="Run `hilum data split` & see.", n_films=1),)
+    write_doctor(tmp_path / "p.html", report.model_copy(update={"checks": checks}), {})
+    raw = (tmp_path / "p.html").read_text()
+    assert "As <code>hilum &lt;b&gt;</code> says." in raw
+    assert raw.count("Run <code>hilum data split</code> &amp; see.") == 2
+    assert "`" not in read_page(raw).said
 
 
 def test_names_are_escaped(page):

@@ -11,7 +11,7 @@ from hilum.reporting.description_chart import bar_chart, histogram_chart
 from hilum.reporting.figure import ACCENT, INK, QUIET, encode_figure, new_figure, new_panels, quieten
 from hilum.reporting.page import jpeg_uri, render_page
 from hilum.reporting.table import Cell, Table
-from hilum.reporting.wording import percent, title_of
+from hilum.reporting.wording import count, percent, title_of
 from hilum.runs import write_bytes, write_text
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _page(description: Description, pictures: Mapping[str, str]) -> str:
     }
     return render_page(
         "describe.html",
-        title=f"{description.n_images:,} films of {description.n_patients:,} patients",
+        title=f"{count(description.n_images, 'film')} of {count(description.n_patients, 'patient')}",
         description=description,
         counts=_count_table(description),
         splits=_split_table(description),

@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from hilum.records import MEASURABLE_POSITIVES, DoctorCheck, DoctorReport, SuspectFilm
 from hilum.reporting.page import film_uri, render_page
 from hilum.reporting.table import Cell, Table
-from hilum.reporting.wording import DASH, fixed, interval, title_of
+from hilum.reporting.wording import DASH, count, fixed, interval, title_of
 from hilum.runs import write_text
 
 __all__ = ["write_doctor"]
@@ -91,18 +91,16 @@ def _uri(image_id: str, pictures: Pictures) -> str:
 
 def _headline(report: DoctorReport) -> str:
     found = [
-        f"{n} {name if n == 1 else name + 's'}"
-        for name, n in (("error", report.count("error")), ("warning", report.count("warning")))
-        if n
+        count(n, name) for name, n in (("error", report.count("error")), ("warning", report.count("warning"))) if n
     ]
-    films = f"{report.n_images:,} films of {report.n_patients:,} patients"
+    films = f"{count(report.n_images, 'film')} of {count(report.n_patients, 'patient')}"
     return f"{' and '.join(found)} in {films}" if found else f"{films}: nothing found that would make a number wrong"
 
 
 def _overview(report: DoctorReport) -> str:
-    opened = f"{report.n_opened:,} films were opened" if report.n_opened else "no film was opened"
+    opened = f"{count(report.n_opened, 'film')} opened" if report.n_opened else "no film was opened"
     n_excluded = len({film.image_id for check in report.checks if check.excludes for film in check.films})
-    return f"{opened}; {n_excluded:,} are proposed to be left out (excluded.csv)."
+    return f"{opened}; {n_excluded:,} proposed to be left out (excluded.csv)."
 
 
 def _shortcut_table(report: DoctorReport) -> Table:

@@ -6,6 +6,7 @@ from hilum.records import MEASURABLE_POSITIVES, Evaluation, FindingEvaluation, I
 
 __all__ = [
     "DASH",
+    "count",
     "fixed",
     "headline",
     "interval",
@@ -36,6 +37,11 @@ _PLURALS = {
 def title_of(finding: str) -> str:
     """Return a finding's name as it is shown to people: ``Pleural Thickening``."""
     return finding.replace("_", " ")
+
+
+def count(number: int, noun: str) -> str:
+    """Return ``1 film``, ``12,340 films``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def fixed(value: float, digits: int = 3) -> str:
@@ -119,7 +125,7 @@ def headline(evaluation: Evaluation) -> str:
     if mean is None or not math.isfinite(mean.value):
         return f"{start} {rates}; no AUROC is defined." if rates else f"{start} nothing could be measured."
     figure = f"{fixed(mean.value, 2)} {interval(mean, 2)}".strip()
-    over = f"over {mean.n_findings} finding{'' if mean.n_findings == 1 else 's'}"
+    over = f"over {count(mean.n_findings, 'finding')}"
     if rates:
         return f"{start} {rates}; mean AUROC {figure} {over}."
     return f"{start} the mean AUROC is {figure} {over}."
@@ -128,7 +134,7 @@ def headline(evaluation: Evaluation) -> str:
 def _films(evaluation: Evaluation) -> str:
     pedigree = evaluation.pedigree
     made_up = "made-up " if evaluation.phantom else ""
-    patients = f" of {pedigree.n_patients:,} patients" if pedigree.n_patients else ""
+    patients = f" of {count(pedigree.n_patients, 'patient')}" if pedigree.n_patients else ""
     if evaluation.leaked:
         trained = ", some of them used in training,"
     else:
