@@ -35,6 +35,7 @@ from hilum.data.readers import (
     read_rsna,
     read_siim,
     read_vindr,
+    recognise_set,
 )
 from hilum.data.split import save_split, split_by_patient, split_folds, split_from_file, split_official
 from hilum.data.store import PixelStore, Problem, prepare_store
@@ -96,6 +97,7 @@ __all__ = [
     "read_siim",
     "read_subject",
     "read_vindr",
+    "recognise_set",
     "save_split",
     "split_by_patient",
     "split_folds",

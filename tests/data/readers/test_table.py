@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from hilum.data import READERS, read_manifest, split_by_patient
+from hilum.data import READERS, read_manifest, recognise_set, split_by_patient
 from hilum.errors import DataError
 from hilum.findings import LABEL_SETS
 
@@ -89,3 +89,21 @@ def test_a_folder_without_the_sets_files_is_refused(tmp_path, name):
 
 def test_every_label_set_has_a_reader():
     assert {reader.labels for reader in READERS.values()} - {""} == set(LABEL_SETS)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_set_is_recognised_by_its_folder_and_its_label_file(layout, name):
+    here = layout(name)
+    folder = here.path if here.path.is_dir() else here.path.parent
+    expected = "" if name in {"nih", "nih-sample", "csv"} else name
+    assert recognise_set(folder) == expected
+    if name != "openi":
+        assert recognise_set(here.labels) == expected
+
+
+def test_other_files_are_no_set(tmp_path):
+    (tmp_path / "train.csv").write_text("image,label\n")
+    (tmp_path / "valid.csv.gz").write_bytes(b"no gzip")
+    (tmp_path / "chestmnist.npz").write_bytes(b"")
+    for path in (tmp_path, *tmp_path.iterdir(), tmp_path / "absent"):
+        assert recognise_set(path) == ""

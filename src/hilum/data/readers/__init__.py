@@ -10,7 +10,7 @@ from hilum.data.readers.padchest import read_padchest
 from hilum.data.readers.rsna import read_rsna
 from hilum.data.readers.siim import read_siim
 from hilum.data.readers.study_label import BLANKS
-from hilum.data.readers.table import READERS, Reader
+from hilum.data.readers.table import READERS, Reader, recognise_set
 from hilum.data.readers.vindr import read_vindr
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "read_rsna",
     "read_siim",
     "read_vindr",
+    "recognise_set",
 ]
