@@ -1,6 +1,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,13 @@ def manifest(films, tmp_path):
     shutil.copy(films.manifest, path)
     shutil.copytree(films.phantoms, tmp_path / "phantoms")
     return path
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """The current folder, which reports on label files go to."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +105,17 @@ def test_a_label_file_is_examined_without_an_import(hilum, labels, tmp_path):
     answer = hilum("data", "doctor", tmp_path, "--no-films")
     assert answer.code == 0, answer.err
     assert "label_conflict" in answer.out
-    assert (tmp_path / "Data_Entry_2017-doctor" / "doctor.html").is_file()
+    assert "1 film labelled with a finding" in next(tmp_path.glob("*-doctor/doctor.json")).read_text()
+    assert Path(f"{tmp_path.name}-doctor", "doctor.html").is_file()
+    assert "wrote Data_Entry_2017-doctor/doctor.html" in hilum("data", "doctor", path, "--no-films").out
+
+
+def test_a_report_never_lies_inside_a_data_set(hilum, labels, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = set(labels.parent.iterdir())
+    assert hilum("data", "doctor", labels.parent, "--no-films").code == 0
+    assert (tmp_path / f"{labels.parent.name}-doctor" / "doctor.json").is_file()
+    assert set(labels.parent.iterdir()) == before
 
 
 def test_strict_makes_errors_and_warnings_fatal(hilum, labels, tmp_path):
@@ -107,7 +125,7 @@ def test_strict_makes_errors_and_warnings_fatal(hilum, labels, tmp_path):
     words = ("data", "doctor", path, "--no-films", "--strict")
     answer = hilum(*words)
     assert answer.code == 1
-    assert "error repeated_id: 1 films stand on several lines" in answer.err
+    assert "error repeated_id: 1 film on several lines" in answer.err
     assert hilum(*words, "--accept", "repeated_id").code == 0
     answer = hilum(*words, "--accept", "repeatd_id")
     assert answer.code == 1
@@ -134,8 +152,46 @@ def test_a_bundle_and_another_label_file_are_compared(hilum, manifest, labels, m
     report = json.loads((manifest.parent / "m-doctor" / "doctor.json").read_text())
     sentences = {check["code"]: check["sentence"] for check in report["checks"]}
     assert "1 of 72 films in both" in sentences["other_labels"]
+    assert any("patients was in" in sentence for sentence in [*sentences.values(), *report["passed"]])
     titles = [check["code"] for check in report["checks"]]
-    assert "patient_of_training" in titles or "patients a bundle was trained on" in report["passed"]
+    assert "patient_of_training" in titles or any("was trained on: 1 of" in line for line in report["passed"])
+
+
+def test_what_was_asked_for_is_answered_where_all_is_well(hilum, manifest, labels, make_bundle, tmp_path):
+    make_bundle(tmp_path / "bundle", spec={"training_patients": ("0" * 16,)})
+    words = ("data", "doctor", manifest, "--no-films", "--against", labels, "--bundle")
+    answer = hilum(*words, tmp_path / "bundle")
+    assert answer.code == 0, answer.err
+    assert "0 of 24 patients were in its training" in answer.out
+    assert "0 labels differ in 72 films and 14 findings that both have" in answer.out
+    make_bundle(tmp_path / "mute", spec={"training_patients": ()})
+    answer = hilum(*words, tmp_path / "mute")
+    assert "bundle_without_patients" in answer.out
+    assert "were in its training" not in answer.out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("film.dcm", "--strict", "--accept", "x"), "--strict, --accept would change nothing for films"),
+        (("film.dcm", "--bundle", "b"), "--bundle would change nothing for films: name a manifest or a label file"),
+        (("film.dcm", "--out", "o"), "--out would change nothing for films"),
+        (("film.dcm", "--no-films"), "--no-films would change nothing for films"),
+        (("{m}", "--images", "."), "--images would change nothing for a manifest"),
+        (("{m}", "--accept", "lateral"), "--accept lets a check pass --strict, which was not given"),
+        (("{m}", "--out", "{m}"), "is a file: name a folder"),
+        (("own.csv",), "import it first"),
+        (("chex/train.csv",), "is CheXpert: import it first, `hilum data import chexpert"),
+        (("chex",), "is CheXpert: import it first, `hilum data import chexpert"),
+    ],
+)
+def test_what_would_change_nothing_is_refused(hilum, manifest, tmp_path, words, sentence):
+    (tmp_path / "own.csv").write_text("image,label\na,1\n")
+    (tmp_path / "chex").mkdir()
+    (tmp_path / "chex" / "train.csv").write_text("Path,Sex,Age,Frontal/Lateral,AP/PA\n")
+    answer = hilum("data", "doctor", *(word.format(m=manifest) for word in words))
+    assert answer.code == 1
+    assert sentence in answer.sentence
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
+from hilum.cli._option import refuse_idle
 from hilum.cli._terminal import OnProgress, complain, count, follow, progress, say, table, wrote
 from hilum.errors import InvalidValueError
 
@@ -25,7 +26,7 @@ def doctor(
     ],
     out: Annotated[
         Path | None,
-        typer.Option(help="The folder for doctor.html, doctor.json, excluded.csv; else beside the manifest."),
+        typer.Option(help="The folder for doctor.html, doctor.json, excluded.csv; else beside a manifest, or here."),
     ] = None,
     images: Annotated[
         list[Path] | None, typer.Option(help="A folder of a label file's films; may be given again.")
@@ -48,12 +49,16 @@ def doctor(
 ) -> None:
     """Find what would make a number measured on these films wrong; or explain a film."""
     source = _data_set(paths)
+    of_sets = {"--out": out, "--images": images, "--bundle": bundle, "--against": against, "--no-films": not films}
     if source is None:
+        refuse_idle({**of_sets, "--strict": strict, "--accept": accept}, "films", "name a manifest or a label file")
         _explain(paths, picture, workers)
         return
-    if picture:
-        raise InvalidValueError("--picture is for one film, not for a manifest")
-    report, folder, proposal = _examine(source, images or [], out, (bundle, against), (films, workers))
+    _check_options(source, out, images, picture)
+    if accept and not strict:
+        raise InvalidValueError("--accept lets a check pass --strict, which was not given")
+    folder = out or _folder_of(paths[0], source)
+    report, proposal = _examine(source, images or [], folder, (bundle, against), (films, workers))
     _show(report)
     wrote(folder / "doctor.html", folder / "doctor.json", proposal)
     _next(source, report, proposal)
@@ -65,6 +70,8 @@ def _data_set(paths: Sequence[Path]) -> Path | None:
     """Return the manifest or label file that was named; None where films were."""
     from hilum.data import LABEL_ENDINGS, find_label_file
 
+    for path in paths:
+        _refuse_known_set(path)
     sets = [path for path in paths if path.name.endswith((_MANIFEST_ENDING, *LABEL_ENDINGS))]
     if not sets and len(paths) == 1 and paths[0].is_dir():
         return find_label_file(paths[0])
@@ -75,16 +82,47 @@ def _data_set(paths: Sequence[Path]) -> Path | None:
     return sets[0]
 
 
+def _refuse_known_set(path: Path) -> None:
+    """Say which import comes first for a public set in another layout than NIH's."""
+    from hilum.data import READERS, recognise_set
+    from hilum.findings import LABEL_SETS
+
+    name = recognise_set(path)
+    if name:
+        title = LABEL_SETS[READERS[name].labels].title
+        raise InvalidValueError(
+            f"{path} is {title}: import it first, `hilum data import {name} {path} --out {name}.parquet`, then "
+            f"`hilum data doctor {name}.parquet`"
+        )
+
+
+def _check_options(source: Path, out: Path | None, images: list[Path] | None, picture: Path | None) -> None:
+    if picture:
+        raise InvalidValueError("--picture is for one film, not for a manifest")
+    if out and out.is_file():
+        raise InvalidValueError(f"--out {out} is a file: name a folder, for doctor.html, doctor.json and excluded.csv")
+    if source.name.endswith(_MANIFEST_ENDING):
+        refuse_idle({"--images": images}, "a manifest", "it says itself where its films lie")
+
+
+def _folder_of(named: Path, source: Path) -> Path:
+    """Return the report's folder: beside a manifest, else here, never inside a data set."""
+    if source.name.endswith(_MANIFEST_ENDING):
+        return source.with_name(f"{source.name.split('.')[0]}-doctor")
+    name = named.resolve().name if named.is_dir() else source.name.split(".")[0]
+    return Path(f"{name or 'films'}-doctor")
+
+
 # --- data sets -------------------------------------------------------------------------------------------------------
 
 
 def _examine(
     source: Path,
     images: list[Path],
-    out: Path | None,
+    folder: Path,
     others: tuple[Path | None, Path | None],
     how: tuple[bool, int],
-) -> tuple["DoctorReport", Path, Path]:
+) -> tuple["DoctorReport", Path]:
     from hilum.data import examine_manifest, read_subject
     from hilum.reporting import write_doctor
     from hilum.runs import write_text
@@ -92,7 +130,6 @@ def _examine(
     bundle, against = others
     films, workers = how
     subject = read_subject(source, images=images)
-    folder = out or source.with_name(f"{source.name.split('.')[0]}-doctor")
     with _Stages() as on_progress:
         report, pictures = examine_manifest(
             subject,
@@ -106,7 +143,7 @@ def _examine(
     write_doctor(folder / "doctor.html", report, pictures)
     proposal, report = _propose(report, folder, films=films)
     write_text(folder / "doctor.json", report.to_json())
-    return report, folder, proposal
+    return report, proposal
 
 
 def _propose(report: "DoctorReport", folder: Path, *, films: bool) -> tuple[Path, "DoctorReport"]:
@@ -175,6 +212,10 @@ def _show(report: "DoctorReport") -> None:
         if probe.findings:
             value = f"{probe.auroc.value:.3f} ({probe.auroc.low:.3f}–{probe.auroc.high:.3f})"
             say(f"shortcut audit: {probe.title} alone reaches {value} mean AUROC over {len(probe.findings)} findings")
+    for title in report.passed:
+        # What was asked for is answered, where all is well, too.
+        if ": " in title:
+            say(title)
     n_problems = report.count("error") + report.count("warning")
     noted = count(report.count("note"), "note")
     say(f"{count(report.count('error'), 'error')}, {count(report.count('warning'), 'warning')}, {noted}")

@@ -1,11 +1,11 @@
 """``hilum evaluate``: how good a bundle, or a file of predictions, is."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hilum.cli._option import refuse_idle
 from hilum.cli._terminal import follow, progress, say, wrote
 from hilum.errors import InvalidValueError
 
@@ -46,7 +46,7 @@ def evaluate(
         "--allow-overlap": allow_overlap,
     }
     if predictions:
-        _refuse({**of_bundles, "--tracker": tracker}, "--predictions", "it goes with --labels and --out alone")
+        refuse_idle({**of_bundles, "--tracker": tracker}, "--predictions", "it goes with --labels and --out alone")
         if not labels or not out:
             raise InvalidValueError(
                 "--predictions needs --labels (NIH's label file or a manifest) and --out (a folder)"
@@ -60,7 +60,7 @@ def evaluate(
         )
     from hilum.cli._study import JudgeSettings
 
-    _refuse({"--labels": labels}, "a bundle", "its films' labels stand in --manifest")
+    refuse_idle({"--labels": labels}, "a bundle", "its films' labels stand in --manifest")
     settings = JudgeSettings(split or "test", bootstrap, seed, allow_overlap, command)
     if run:
         if out:
@@ -69,15 +69,8 @@ def evaluate(
     elif bundle:
         if not out:
             raise InvalidValueError("--bundle needs --out, the folder for evaluation.json and report.html")
-        _refuse({"--tracker": tracker}, "--bundle", "only a run is tracked")
+        refuse_idle({"--tracker": tracker}, "--bundle", "only a run is tracked")
         _evaluate_bundle(bundle, manifest, store, out, settings)
-
-
-def _refuse(options: Mapping[str, object], judged: str, instead: str) -> None:
-    """Refuse options that were given and that nothing would come of."""
-    given = [name for name, value in options.items() if value not in (None, False)]
-    if given:
-        raise InvalidValueError(f"{', '.join(given)} would change nothing for {judged}: {instead}")
 
 
 def _evaluate_run(folder: Path, manifest: Path, store: Path, settings: "JudgeSettings", tracker: str) -> None:

@@ -117,7 +117,7 @@ class DoctorReport(Record):
         n_opened: Films that were opened and could be read.
         phantom: Whether the films are made up.
         checks: What was found, the gravest first.
-        passed: Titles of the checks that found nothing.
+        passed: Titles of the checks that found nothing; after a colon, what was compared.
         not_made: Checks that were not made, and why.
         shortcuts: What can be told from the labels' company instead of the disease.
         measurable: Per split and finding, what a test could say.

@@ -11,7 +11,7 @@ from hilum.data.doctor.films import (
     strange_poses,
 )
 from hilum.data.doctor.pose import PoseSuspect
-from hilum.imaging import FLAGS
+from hilum.imaging import FLAGS, REFUSALS
 
 
 def test_missing_films_are_proposed_to_be_left_out(examine, manifest_of):
@@ -39,6 +39,23 @@ def test_refused_films_go_by_code_and_say_what_to_do(examine, manifest_of, thumb
     assert check.films[1].detail == "It {ends} early."
     assert "copy it anew" in check.fix
     assert all(check.excludes for check in found.values())
+
+
+def test_the_advice_of_a_refusal_stands_once(examine, manifest_of, thumbnails):
+    problems = {0: ("truncated", f"It ends. {REFUSALS['truncated']}")}
+    check = examine(refused_films, manifest_of(1), thumbnails=thumbnails(1, problems=problems))["refused_truncated"]
+    assert (check.sentence, check.fix) == ("1 film is refused: It ends.", REFUSALS["truncated"])
+    assert check.films[0].detail == "It ends."
+
+
+def test_text_in_the_pixels_does_not_fail_a_strict_examination(examine, manifest_of, thumbnails):
+    films = thumbnails(3, flags=[("burned_in_text",), ("burned_in",), ()])
+    found = examine(flagged_films, manifest_of(3), thumbnails=films)
+    assert {code: check.severity for code, check in found.items()} == {
+        "flag_burned_in": "warning",
+        "flag_burned_in_text": "note",
+    }
+    assert "before you pass films on" in found["flag_burned_in_text"].fix
 
 
 def test_braces_in_a_sentence_do_no_harm(examine, manifest_of, thumbnails):

@@ -3,7 +3,15 @@ import pandas as pd
 import pytest
 
 from hilum.data import patient_hash, read_subject
-from hilum.data.doctor.patients import age_jumps, known_to_bundle, several_sexes, strange_splits, torn_patients
+from hilum.data.doctor.examination import Examination
+from hilum.data.doctor.patients import (
+    age_jumps,
+    bundle_apart,
+    known_to_bundle,
+    several_sexes,
+    strange_splits,
+    torn_patients,
+)
 from hilum.data.doctor.subject import Subject, subject_of
 
 
@@ -30,7 +38,26 @@ def test_patients_of_a_bundle_are_found_in_the_test_split(examine, manifest_of):
     assert check.excludes
     assert [film.image_id for film in check.films] == ["00000004_000.png", "00000005_000.png"]
     assert examine(known_to_bundle, manifest_of(6), bundle_patients=known)["patient_of_training"].n_films == 4
-    assert not examine(known_to_bundle, manifest, bundle_patients=frozenset())
+    elsewhere = frozenset({patient_hash("elsewhere")})
+    assert not examine(known_to_bundle, manifest, bundle_patients=elsewhere)
+
+
+def test_a_bundle_that_does_not_say_whom_it_was_trained_on_is_no_proof(examine, manifest_of):
+    (check,) = examine(known_to_bundle, manifest_of(6), bundle_patients=frozenset()).values()
+    assert (check.code, check.severity, check.excludes) == ("bundle_without_patients", "warning", False)
+    assert "unknown" in check.sentence
+
+
+def test_what_a_bundle_was_compared_with_is_said_where_all_is_well(manifest_of):
+    manifest = manifest_of(6, split=pd.Series(["train"] * 2 + ["test"] * 4, dtype=object))
+    said = [
+        bundle_apart(Examination(subject_of(manifest), bundle_patients=frozenset({patient_hash(name)})))
+        for name in ("elsewhere", "p0")
+    ]
+    assert said == [
+        "0 of 3 patients were in its training",
+        "1 of 3 patients was in its training, none of them in the test split",
+    ]
 
 
 def test_two_sexes_are_found(examine, manifest_of):

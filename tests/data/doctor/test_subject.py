@@ -88,7 +88,9 @@ def test_films_of_a_label_file_are_looked_for(write_text, write_films, v2020, tm
 
 
 def test_a_label_file_of_another_form_is_refused_with_its_columns(write_text):
-    with pytest.raises(DataError, match="no column 'Image Index'"):
+    with pytest.raises(
+        DataError, match=r"neither a column 'Image Index' nor .*import it first.*Its columns: file, label"
+    ):
         read_subject(write_text("own.csv", "file,label", "a.png,Mass"))
 
 

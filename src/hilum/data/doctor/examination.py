@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from hilum.data.doctor.subject import MOST_NAMED, Subject
+from hilum.data.sentence import are, count
 from hilum.records import DoctorCheck, Severity, SuspectFilm
 
 if TYPE_CHECKING:
@@ -61,11 +62,17 @@ class Check:
         title: What is looked for, in a few words.
         find: Gives what was found; nothing if all is well.
         needs: What it cannot do without.
+        passed: Says with numbers that nothing was found; None where the title says enough.
     """
 
     title: str
     find: Callable[[Examination], Iterator[DoctorCheck]]
     needs: Needs = "labels"
+    passed: Callable[[Examination], str] | None = None
+
+    def praise(self, examination: Examination) -> str:
+        """Return what to say where nothing was found: the title, and the numbers after a colon where there are any."""
+        return f"{self.title}: {self.passed(examination)}" if self.passed else self.title
 
 
 def found(
@@ -100,14 +107,10 @@ def found(
             code=code,
             title=title,
             severity=severity,
-            sentence=sentence.format(n=_films(len(rows)), are="is" if len(rows) == 1 else "are"),
+            sentence=sentence.format(n=count(len(rows), "film"), are=are(len(rows))),
             fix=fix,
             n_films=len(rows),
             films=films,
             excludes=excludes,
         ),
     )
-
-
-def _films(n: int) -> str:
-    return "1 film" if n == 1 else f"{n:,} films"

@@ -16,10 +16,18 @@ from hilum.data.doctor.labels import (
     no_known_label,
     other_labels,
     read_faults,
+    same_labels,
 )
 from hilum.data.doctor.measurable import count_measurable, few_positives
 from hilum.data.doctor.pairs import duplicate_films, duplicates_in_conflict
-from hilum.data.doctor.patients import age_jumps, known_to_bundle, several_sexes, strange_splits, torn_patients
+from hilum.data.doctor.patients import (
+    age_jumps,
+    bundle_apart,
+    known_to_bundle,
+    several_sexes,
+    strange_splits,
+    torn_patients,
+)
 from hilum.data.doctor.shortcut import audit_shortcuts, shortcut_checks
 from hilum.data.doctor.subject import Subject, subject_of
 from hilum.data.manifest import Manifest
@@ -38,10 +46,12 @@ _GRAVITY = {"error": 0, "warning": 1, "note": 2}
 
 CHECKS: dict[str, Check] = {
     "patients_in_two_splits": Check("patients in two splits", torn_patients),
-    "patients_of_training": Check("patients a bundle was trained on", known_to_bundle, needs="bundle"),
+    "patients_of_training": Check(
+        "patients a bundle was trained on", known_to_bundle, needs="bundle", passed=bundle_apart
+    ),
     "label_file": Check("lines a label file may not have", read_faults),
     "label_version": Check("labels of NIH's first release", label_version),
-    "other_labels": Check("labels that differ from another manifest", other_labels, needs="other"),
+    "other_labels": Check("labels that differ from another manifest", other_labels, needs="other", passed=same_labels),
     "no_label": Check("films without any label", no_known_label),
     "few_positives": Check("findings too rare to measure", few_positives),
     "impossible_ages": Check("ages that cannot be", impossible_ages),
@@ -113,7 +123,7 @@ def examine_manifest(
         n_opened=0 if examination.thumbnails is None else int(examination.thumbnails.readable.sum()),
         phantom=subject.manifest.phantom,
         checks=tuple(found),
-        passed=tuple(CHECKS[name].title for name, checks in made.items() if not checks),
+        passed=tuple(CHECKS[name].praise(examination) for name, checks in made.items() if not checks),
         not_made={entry.title: _WHY_NOT[entry.needs] for name, entry in CHECKS.items() if name not in made},
         shortcuts=shortcuts,
         measurable=count_measurable(subject),

@@ -8,6 +8,7 @@ import numpy as np
 
 from hilum.data.doctor.examination import MOST_NAMED, Examination, found
 from hilum.data.film_table import is_lateral
+from hilum.data.sentence import count
 from hilum.imaging import FLAGS, REFUSALS
 from hilum.records import DoctorCheck, Severity, SuspectFilm
 
@@ -51,8 +52,9 @@ _FLAG_RULES = {
     ),
     "burned_in_text": _FlagRule(
         "text in the pixels",
-        "warning",
-        "It may name patients, and a network can read it: look at them before you train on them or pass them on.",
+        "note",
+        "Most are markers (PORTABLE, times, a side), which a network can read: see the shortcut audit. Some may name "
+        "patients: look at them before you pass films on; `hilum data deidentify` sets them aside.",
     ),
     "colour_marks": _FlagRule(
         "coloured marks",
@@ -98,6 +100,8 @@ def refused_films(examination: Examination) -> Iterator[DoctorCheck]:
     by_code: dict[str, list[int]] = defaultdict(list)
     for row, (code, _) in sorted(problems.items()):
         by_code[code].append(row)
+    # The advice stands once, as what to do.
+    reasons = {row: said.removesuffix(REFUSALS.get(code, "")).rstrip() for row, (code, said) in problems.items()}
     for code in sorted(by_code, key=lambda name: -len(by_code[name])):
         if code == "missing":
             continue
@@ -108,10 +112,10 @@ def refused_films(examination: Examination) -> Iterator[DoctorCheck]:
             words=(
                 f"refused_{code}",
                 _REFUSED_TITLES.get(code, f"refused films ({code})"),
-                "{n} {are} refused: " + _braced(problems[by_code[code][0]][1]),
+                "{n} {are} refused: " + _braced(reasons[by_code[code][0]]),
                 REFUSALS.get(code, "Export them anew."),
             ),
-            details=lambda row: problems[row][1],
+            details=lambda row: reasons[row],
             excludes=True,
         )
 
@@ -207,7 +211,7 @@ def strange_poses(examination: Examination) -> Iterator[DoctorCheck]:
             code=f"pose_{kind}",
             title=title,
             severity=severity,
-            sentence=f"{len(suspects):,} of the films that could be opened look so by their pixels: {meaning}.",
+            sentence=f"{count(len(suspects), 'film')} of those that could be opened, by the pixels: {meaning}.",
             fix=f"{_LOOK} Some may be right as they are." if excludes else _LOOK,
             n_films=len(suspects),
             films=tuple(

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 
 from hilum.data.doctor.examination import MOST_NAMED, Examination, found
+from hilum.data.doctor.subject import Subject
 from hilum.data.label_table import OLDEST_YEARS
+from hilum.data.sentence import are, count
 from hilum.findings import NIH_FINDINGS
 from hilum.records import DoctorCheck, SuspectFilm
 
@@ -109,6 +111,7 @@ def label_version(examination: Examination) -> Iterator[DoctorCheck]:
     old, new = _told_by_count(manifest.table) if len(manifest) == _NIH_FILMS else _told_by_film(manifest.table)
     if not old:
         return
+    kind = "tell-tale count" if len(manifest) == _NIH_FILMS else "tell-tale film"
     differences = ", ".join(f"{name} {first:,} / {later:,}" for name, (first, later) in FIRST_RELEASE.items())
     mixed = f", but {new} like the later ones: two label files may be mixed" if new else ""
     yield DoctorCheck(
@@ -116,8 +119,8 @@ def label_version(examination: Examination) -> Iterator[DoctorCheck]:
         title="labels of NIH's first release",
         severity="warning",
         sentence=(
-            f"{old} of {old + new} tell-tale {'counts' if len(manifest) == _NIH_FILMS else 'films'} are as in the "
-            f"first release of 2017{mixed}. It differs from later ones in films per finding: {differences}."
+            f"{old} of {count(old + new, kind)} {are(old)} as in the first "
+            f"release of 2017{mixed}. It differs from later ones in films per finding: {differences}."
         ),
         fix="Take Data_Entry_2017_v2020, and compare with no number measured on other labels (--against).",
         n_films=old,
@@ -142,14 +145,12 @@ def other_labels(examination: Examination) -> Iterator[DoctorCheck]:
     other = examination.other
     if other is None:
         return
-    ours, theirs = (_by_stem(subject.manifest.table) for subject in (examination.subject, other))
-    common = ours.index.intersection(theirs.index)
-    shared = [name for name in examination.subject.manifest.findings if name in other.manifest.findings]
+    ours, theirs, common, shared = _compared(examination.subject, other)
     one, two = (table.loc[common, shared].to_numpy(dtype=np.float32) for table in (ours, theirs))
     differs = ~((one == two) | (np.isnan(one) & np.isnan(two)))
     rows = np.flatnonzero(differs.any(axis=1))
-    if not len(common):
-        yield _stranger(other.manifest.source)
+    if not len(common) or not shared:
+        yield _stranger(other.manifest.source, "finding" if len(common) else "film")
         return
     if len(rows):
         counts = {name: int(n) for name, n in zip(shared, differs.sum(axis=0), strict=True) if n}
@@ -159,7 +160,7 @@ def other_labels(examination: Examination) -> Iterator[DoctorCheck]:
             title="labels that differ from the other manifest",
             severity="warning",
             sentence=(
-                f"{len(rows):,} of {len(common):,} films in both have other labels in {other.manifest.source}: "
+                f"{len(rows):,} of {count(len(common), 'film')} in both with other labels in {other.manifest.source}: "
                 f"{', '.join(f'{name} {n:,}' for name, n in sorted(counts.items(), key=lambda item: -item[1]))}."
             ),
             fix="Find out which label file is newer; numbers measured on the two cannot be compared.",
@@ -171,18 +172,33 @@ def other_labels(examination: Examination) -> Iterator[DoctorCheck]:
         )
 
 
+def same_labels(examination: Examination) -> str:
+    """Say how much was compared where no label differs."""
+    if examination.other is None:
+        return ""
+    _, _, common, shared = _compared(examination.subject, examination.other)
+    return f"0 labels differ in {count(len(common), 'film')} and {count(len(shared), 'finding')} that both have"
+
+
+def _compared(one: Subject, two: Subject) -> tuple[pd.DataFrame, pd.DataFrame, "pd.Index[str]", list[str]]:
+    """Return the films of both by stem, the stems that both have, and the findings that both label."""
+    ours, theirs = (_by_stem(subject.manifest.table) for subject in (one, two))
+    shared = [name for name in one.manifest.findings if name in two.manifest.findings]
+    return ours, theirs, ours.index.intersection(theirs.index), shared
+
+
 def _by_stem(table: pd.DataFrame) -> pd.DataFrame:
     """Return the films by their name without its ending; where it stands twice, the first."""
     stems = table["image_id"].astype(str).str.replace(r"\.[A-Za-z]+$", "", regex=True)
     return table.assign(stem=stems).drop_duplicates("stem").set_index("stem")
 
 
-def _stranger(source: str) -> DoctorCheck:
+def _stranger(source: str, what: str) -> DoctorCheck:
     return DoctorCheck(
         code="other_labels",
         title="labels that differ from the other manifest",
         severity="warning",
-        sentence=f"No film of {source} is among these: nothing was compared.",
+        sentence=f"No {what} of {source} is among these: nothing was compared.",
         fix="Give --against a manifest or label file of the same films.",
         n_films=0,
     )

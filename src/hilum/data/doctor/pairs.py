@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hilum.data.doctor.examination import MOST_NAMED, Examination
+from hilum.data.sentence import count
 from hilum.records import DoctorCheck, Severity, SuspectFilm
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def duplicate_films(examination: Examination) -> Iterator[DoctorCheck]:
         words=(
             "duplicate_across_splits",
             "the same film in two splits",
-            "{n} of films look the same and stand in different splits: what is tested on was trained on.",
+            "{n} of films that look the same in different splits: what is tested on was trained on.",
             "Leave out the copy outside the test split (it stands in excluded.csv), and find out whose film it is.",
         ),
         excludes=True,
@@ -48,7 +49,7 @@ def duplicate_films(examination: Examination) -> Iterator[DoctorCheck]:
         words=(
             "duplicate_across_patients",
             "the same film under two patients",
-            "{n} of films look the same and belong to different patients: one label or one patient id is wrong.",
+            "{n} of films that look the same under different patients: one label or one patient id is wrong.",
             "Find out whose film it is. A split by patient may part the two.",
         ),
     )
@@ -59,7 +60,7 @@ def duplicate_films(examination: Examination) -> Iterator[DoctorCheck]:
         words=(
             "duplicate_within_patient",
             "the same film twice",
-            "{n} of films of one patient look the same.",
+            "{n} of films of one patient that look the same.",
             "Nothing leaks, as they share a split; leave one out where films are counted.",
         ),
     )
@@ -82,7 +83,7 @@ def duplicates_in_conflict(examination: Examination) -> Iterator[DoctorCheck]:
         words=(
             "duplicate_label_conflict",
             "the same film with other labels",
-            "{n} of films look the same and have different labels.",
+            "{n} of films that look the same with different labels.",
             "One of the two labels is wrong: read the report again, or leave both out.",
         ),
         details=details,
@@ -109,7 +110,7 @@ def _pairs(
         code=code,
         title=title,
         severity=severity,
-        sentence=sentence.format(n="1 pair" if len(pairs) == 1 else f"{len(pairs):,} pairs"),
+        sentence=sentence.format(n=count(len(pairs), "pair")),
         fix=fix,
         n_films=len(pairs),
         films=tuple(films),

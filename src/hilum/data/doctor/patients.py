@@ -8,6 +8,7 @@ import pandas as pd
 
 from hilum.data.doctor.examination import Examination, found
 from hilum.data.manifest import patient_hash
+from hilum.data.sentence import count
 from hilum.records import DoctorCheck
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def torn_patients(examination: Examination) -> Iterator[DoctorCheck]:
         words=(
             "patient_in_two_splits",
             "patients in two splits",
-            f"{len(torn):,} of {len(n_splits):,} patients stand in more than one split, with {{n}}.",
+            f"{len(torn):,} of {count(len(n_splits), 'patient')} in more than one split, with {{n}}.",
             "Split anew by patient: `hilum data split`. A score on such a test says nothing.",
         ),
         details=lambda row: f"{subject.splits[row] or 'no split'}",
@@ -41,9 +42,17 @@ def torn_patients(examination: Examination) -> Iterator[DoctorCheck]:
 
 def known_to_bundle(examination: Examination) -> Iterator[DoctorCheck]:
     """Patients of a bundle's training; of films that stand under another patient, hashes can say nothing."""
-    patients = examination.bundle_patients or frozenset()
-    codes, names = pd.factorize(examination.subject.patients)
-    known = np.array([patient_hash(str(name)) in patients for name in names], dtype=bool)
+    if not examination.bundle_patients:
+        yield DoctorCheck(
+            code="bundle_without_patients",
+            title="a bundle that does not say whom it was trained on",
+            severity="warning",
+            sentence="The bundle does not say which patients it was trained on, so whether some are here is unknown.",
+            fix="Ask who trained it for the list of patients; bundles that hilum trains on real films hold it.",
+            n_films=0,
+        )
+        return
+    codes, known = _known(examination)
     inside = known[codes]
     splits = examination.subject.splits
     tested = inside & (splits == "test") if (splits == "test").any() else inside
@@ -54,12 +63,33 @@ def known_to_bundle(examination: Examination) -> Iterator[DoctorCheck]:
         words=(
             "patient_of_training",
             "patients the bundle was trained on",
-            f"{int(known.sum()):,} of {len(names):,} patients here were in the bundle's training; {{n}} of them would "
-            "be tested on. The same film under another patient's id cannot be found by these hashes.",
+            f"{int(known.sum()):,} of {count(len(known), 'patient')} here {_was(known)} in the bundle's training; "
+            "{n} would be tested on. The same film under another patient's id cannot be found by these hashes.",
             "Test on other patients. `hilum evaluate` refuses these, too.",
         ),
         excludes=True,
     )
+
+
+def bundle_apart(examination: Examination) -> str:
+    """Say how many patients a bundle knows where none of them would be tested on."""
+    _, known = _known(examination)
+    n = int(known.sum())
+    elsewhere = ", none of them in the test split" if n else ""
+    return f"{n:,} of {count(len(known), 'patient')} {_was(known)} in its training{elsewhere}"
+
+
+def _known(
+    examination: Examination,
+) -> "tuple[NDArray[np.int64], NDArray[np.bool_]]":
+    """Return the patient of every film, as a number, and whether the bundle knows each patient."""
+    patients = examination.bundle_patients or frozenset()
+    codes, names = pd.factorize(examination.subject.patients)
+    return codes, np.array([patient_hash(str(name)) in patients for name in names], dtype=bool)
+
+
+def _was(known: "NDArray[np.bool_]") -> str:
+    return "was" if known.sum() == 1 else "were"
 
 
 def several_sexes(examination: Examination) -> Iterator[DoctorCheck]:
@@ -75,8 +105,8 @@ def several_sexes(examination: Examination) -> Iterator[DoctorCheck]:
         words=(
             "several_sexes",
             "patients of two sexes",
-            f"{len(several):,} patients have more than one sex, on {{n}}: two people may share an id, or one cell "
-            "is wrong.",
+            f"{count(len(several), 'patient')} with more than one sex, on {{n}}: two people may share an id, or one "
+            "cell is wrong.",
             "Look them up; a split by patient is only as good as its ids.",
         ),
         details=lambda row: str(table["sex"].iloc[row]),
@@ -101,8 +131,8 @@ def age_jumps(examination: Examination) -> Iterator[DoctorCheck]:
         words=(
             "age_jump",
             "ages that do not fit together",
-            f"{len(strange):,} patients, with {{n}}, grow younger from visit to visit or span more than "
-            f"{_LONGEST_YEARS} years: two people may share an id, or one age is wrong.",
+            f"{count(len(strange), 'patient')}, with {{n}}, younger from one visit to the next or of a span of "
+            f"more than {_LONGEST_YEARS} years: two people may share an id, or one age is wrong.",
             "Look them up; a split by patient is only as good as its ids.",
         ),
         details=lambda row: f"{ages[row]:g} years",

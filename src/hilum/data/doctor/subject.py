@@ -13,6 +13,7 @@ from jaxtyping import Float32
 from hilum.data.film_folder import FilmFolder
 from hilum.data.label_table import PER_YEAR, LabelTable, read_label_table
 from hilum.data.manifest import Manifest, open_manifest
+from hilum.data.sentence import count
 from hilum.errors import DataError
 from hilum.findings import NIH_FINDINGS, NO_FINDING
 from hilum.records import DoctorCheck, SuspectFilm
@@ -111,6 +112,12 @@ class _Cells:
 
 def _from_labels(path: Path, images: Sequence[Path]) -> Subject:
     labels = read_label_table(path)
+    if "Image Index" not in labels.columns and "Finding Labels" not in labels.columns:
+        raise DataError(
+            f"{path.name} has neither a column 'Image Index' nor 'Finding Labels', so it is no label file in NIH's "
+            "form: import it first (`hilum data import csv`, or the import of its set), then examine the manifest. Its "
+            f"columns: {', '.join(filter(None, labels.columns))}."
+        )
     image_ids = labels.column("Image Index")
     cells = _read_cells(labels.column("Finding Labels"))
     patients = labels.column("Patient ID")
@@ -183,7 +190,7 @@ def _cell_checks(cells: _Cells, image_ids: Sequence[str], labels: LabelTable) ->
             code="label_conflict",
             title="a finding beside No Finding",
             severity="error",
-            sentence=f"{len(cells.conflicts):,} films are labelled with a finding and with {NO_FINDING!r} at once.",
+            sentence=f"{count(len(cells.conflicts), 'film')} labelled with a finding and with {NO_FINDING!r} at once.",
             fix="Look at the report of each and keep one of the two; until then the import refuses the file.",
             n_films=len(cells.conflicts),
             films=tuple(
@@ -198,7 +205,7 @@ def _cell_checks(cells: _Cells, image_ids: Sequence[str], labels: LabelTable) ->
             code="unknown_finding",
             title="findings of another name",
             severity="error",
-            sentence=f"{len(rows):,} films name findings that ChestX-ray14 does not have: {names}.",
+            sentence=f"{count(len(rows), 'film')} with findings that ChestX-ray14 does not have: {names}.",
             fix="Correct the names; the import names the nearest known one for each.",
             n_films=len(rows),
             films=tuple(
@@ -219,7 +226,7 @@ def _nameless(frame: pd.DataFrame, labels: LabelTable) -> Iterable[DoctorCheck]:
             code="no_name",
             title="lines without a film or a patient",
             severity="error",
-            sentence=f"{len(rows):,} lines have no image id or no patient id; they were not examined.",
+            sentence=f"{count(len(rows), 'line')} without an image id or a patient id, not examined.",
             fix="Fill the cells, or delete the lines; until then the import refuses the file.",
             n_films=len(rows),
             films=tuple(
@@ -243,7 +250,7 @@ def _repeated(frame: pd.DataFrame) -> Iterable[DoctorCheck]:
         title="films that stand twice",
         severity="error",
         sentence=(
-            f"{len(counts):,} films stand on several lines, {int(differing.sum()):,} of them with different labels."
+            f"{count(len(counts), 'film')} on several lines, {int(differing.sum()):,} of them with different labels."
         ),
         fix="Remove the repetitions; until then the import refuses the file. The first line of each was examined.",
         n_films=len(counts),
