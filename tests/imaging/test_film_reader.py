@@ -489,3 +489,14 @@ def test_nothing_is_left_when_the_parent_goes(tasks, tmp_path, number, task):
     while any(Path(f"/proc/{pid}/cmdline").exists() for pid in decoders):
         assert time.monotonic() - start < 20
         time.sleep(0.05)
+
+
+def test_a_path_is_that_of_the_caller_who_may_have_moved(calm, tmp_path, monkeypatch, grey):
+    calm.read(write_film(tmp_path / "film.png", grey))
+    monkeypatch.chdir(tmp_path)
+    assert np.array_equal(calm.read(Path("film.png")).pixels, read_image(Path("film.png")).pixels)
+
+
+def write_film(path, pixels):
+    write_png(path, pixels)
+    return path

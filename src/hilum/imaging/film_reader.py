@@ -275,7 +275,7 @@ class _Decoder:
         """
         if not self._is_ready:
             self._start(task)
-        asked = {"task": task, "path": str(path), "options": options}
+        asked = {"task": task, "path": str(path.absolute()), "options": options}  # its folder is that of its start
         deadline = monotonic() + self._limits.cpu_s * self._limits.patience
         try:
             self._send(Message("ask", asked))
