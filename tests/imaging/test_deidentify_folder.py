@@ -62,3 +62,12 @@ def test_folders_that_would_mix(archive, tmp_path):
         deidentify_folder(archive, tmp_path / "out", key=KEY, map_file=tmp_path / "out" / "map.csv")
     assert not (tmp_path / "out").exists()
     assert np.all([path.exists() for path in (archive / "a.dcm", archive / "sub" / "g")])
+
+
+def test_a_name_that_is_no_text_stands_in_the_map_by_its_bytes(archive, tmp_path):
+    odd = archive / "a\udcff.dcm"
+    (archive / "a.dcm").rename(odd)
+    map_file = tmp_path / "map.csv"
+    deidentify_folder(archive, tmp_path / "out", key=KEY, map_file=map_file, workers=1)
+    assert bytes(odd) in map_file.read_bytes()
+    assert len(map_file.read_bytes().splitlines()) == 8

@@ -133,7 +133,9 @@ def _map_rows(path: Path | None) -> Iterator[_Row]:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", newline="") as stream:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    # A file's name may be any bytes.
+    with os.fdopen(handle, "w", newline="", encoding="utf-8", errors="surrogateescape") as stream:
         rows = csv.writer(stream, lineterminator="\n")
         rows.writerow(_MAP_COLUMNS)
 
