@@ -46,7 +46,7 @@ def test_optional_columns(write_text, films):
     manifest = read(csv, films, optional_columns=columns)
     table = manifest.table
     assert manifest.notes == (
-        "1 of 2 cells of a are no age from 0 to 110 years (60, 060Y, 018M); they count as unknown",
+        "1 of 2 cells is no age from 0 to 110 years (60, 060Y, 018M) in a ('999' 1); they count as unknown",
     )
     assert table[["view", "sex", "study_id"]].to_numpy().tolist() == [["AP", "F", "s1"], ["PA", "M", "s2"]]
     assert table["age_years"].tolist()[0] == 60
@@ -56,9 +56,29 @@ def test_optional_columns(write_text, films):
     assert bare["study_id"].tolist() == bare["image_id"].tolist()
 
 
+def test_views_and_sexes_are_made_one_spelling_and_the_rest_is_counted(write_text, films):
+    csv = write_text("own.csv", "who,file,Mass,v,s", "x,a.png,1,Postero-Anterior,female", "y,deep/b.png,0,front,2")
+    manifest = read(csv, films, optional_columns={"view": "v", "sex": "s"})
+    assert manifest.table[["view", "sex"]].to_numpy().tolist() == [["PA", "F"], ["FRONT", ""]]
+    assert manifest.notes == (
+        "1 of 2 cells is neither M nor F in s ('2' 1); they count as unknown",
+        "1 of 2 cells is none of PA, AP and LL in v ('front' 1); they stay as they are",
+    )
+    lateral = write_text("lat.csv", "who,file,Mass,v", "x,a.png,1,lat", "y,deep/b.png,0,LEFT LATERAL")
+    table = read(lateral, films, optional_columns={"view": "v"})
+    assert (table.table["view"].tolist(), table.notes) == (["LL", "LL"], ())
+
+
+def test_a_column_of_many_words_is_not_listed(write_text, films):
+    rows = [f"p{n},{'a.png' if not n else f'{n}.png'},1,Canary{n}" for n in range(7)]
+    manifest = read(write_text("own.csv", "who,file,Mass,s", *rows), films, optional_columns={"sex": "s"})
+    assert "7 of 7 cells are neither M nor F in s (7 different ones: is it the right column?)" in manifest.notes[1]
+    assert not any("Canary" in note for note in manifest.notes)
+
+
 def test_missing_films_are_counted(write_text, films):
     csv = write_text("own.csv", "who,file,Mass", "x,a.png,1", "y,gone.png,0")
-    assert read(csv, films).notes == ("1 of 2 films are not there; `data prepare` will list them",)
+    assert read(csv, films).notes == ("1 of 2 films is not there; `data prepare` will list them",)
 
 
 @pytest.mark.parametrize(
@@ -68,8 +88,8 @@ def test_missing_films_are_counted(write_text, films):
         (("who,file,Mass", "x,a.png,2"), {}, "line 2: Mass is '2'; expected 1, 0 or nothing"),
         (("who,file,Mass", "x,a.png,-1"), {}, "Mass is '-1'"),
         (("who,file,mass", "x,a.png,1"), {}, r"no finding is given.*Its columns: who, file, mass"),
-        (("who,file,Mass", "x,gone.png,1"), {}, "not one of the 1 films of own.csv lies in"),
-        (("who,file,Mass", "x,a.png,1", "y,a.png,0"), {}, "repeat an image id"),
+        (("who,file,Mass", "x,gone.png,1"), {}, "not one of the 1 film of own.csv lies in"),
+        (("who,file,Mass", "x,a.png,1", "y,a.png,0"), {}, "1 row repeats an image id"),
         (("who,file,Mass", ",a.png,1"), {}, "no patient id"),
         (("who,file,Mass", "x,,1", "y,a.png,0"), {}, "no image id"),
         (("who,file,l", "x,a.png,Effusions"), {"label_column": "l"}, "line 2: unknown finding 'Effusions'"),

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hilum.data.manifest import SOFT, Manifest
+from hilum.data.sentence import count
 from hilum.errors import DataError
 from hilum.findings import check_policy, smooth_target
 
@@ -30,6 +31,12 @@ _VIEWS = {
     "LLD": "LL",
     "LATERAL": "LL",
     "LEFT LATERAL": "LL",
+    "RIGHT LATERAL": "LL",
+    "LAT": "LL",
+    "AP HORIZONTAL": "AP",
+    "AP SUPINE": "AP",
+    "POSTERO-ANTERIOR": "PA",
+    "ANTERO-POSTERIOR": "AP",
 }
 _LATERAL = re.compile(r"LL|RL|L|LLD|LLO|RLO|LAO|RAO|LPO|RPO|LAT.*|LEFT.*|RIGHT.*|.*LATERAL.*")
 _UNKNOWN_VIEWS = {"", "UNK", "UNKNOWN", "EXCLUDE", "NAN"}
@@ -98,7 +105,7 @@ def make_manifest(
     columns, about_labels = _targets(rows, check_policy(uncertain))
     table = pd.concat([table, pd.DataFrame(columns)], axis=1)
     n_lateral = views.count("LL")
-    lateral = [f"{n_lateral:,} films are lateral (view LL); they are kept, with the labels of their study"]
+    lateral = [f"{count(n_lateral, 'film', 'are')} lateral (view LL); they are kept, with the labels of their study"]
     every = (*notes, *(lateral if n_lateral else ()), *about_labels, *about_splits)
     return Manifest(table, tuple(rows.targets), source=source, notes=every)
 
@@ -173,7 +180,7 @@ def _targets(rows: FilmRows, policy: str) -> tuple[dict[str, np.ndarray], list[s
             soft[places] = [smooth_target(rows.image_ids[place], finding) for place in places.tolist()]
             columns[SOFT + finding] = soft
     words = {"ignore": "unknown", "zero": "absent", "one": "present", "smooth": "a soft target in training alone"}
-    notes = [f"{n_uncertain:,} labels are uncertain and count as {words[policy]} (--uncertain {policy})"]
+    notes = [f"{count(n_uncertain, 'label', 'are')} uncertain, taken as {words[policy]} (--uncertain {policy})"]
     return columns, notes if n_uncertain else []
 
 
@@ -187,7 +194,8 @@ def _disjoint(rows: FilmRows) -> tuple[list[str | None], list[str]]:
     n_shared = sum(len(names) > 1 for names in seen.values())
     if n_shared:
         return [None] * len(splits), [
-            f"the set's own split has {n_shared:,} of {len(seen):,} patients in more than one part, so it was not taken"
+            f"the set's own split has {n_shared:,} of {count(len(seen), 'patient')} in more than one part, so it was "
+            "not taken"
         ]
     if not seen:
         return splits, []

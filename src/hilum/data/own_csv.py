@@ -1,17 +1,22 @@
 """A hospital's own films: a CSV file with columns of any name, and a folder."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from hilum.data.film_table import is_lateral, normal_sex, normal_view
 from hilum.data.label_table import OLDEST_YEARS, LabelTable, parse_age, read_label_table, targets_from_labels
 from hilum.data.manifest import Manifest
+from hilum.data.sentence import count
 from hilum.errors import DataError
 from hilum.findings import FINDINGS, NIH_FINDINGS, get_finding
 
 __all__ = ["read_csv", "targets_of_table"]
+
+_FEW_WORDS = 5
 
 _CELLS = {"1": 1.0, "1.0": 1.0, "true": 1.0, "yes": 1.0, "0": 0.0, "0.0": 0.0, "false": 0.0, "no": 0.0, "": np.nan}
 
@@ -53,8 +58,11 @@ def read_csv(
     paths = [str((images / name).absolute()) for name in image_ids]
     n_missing = sum(not Path(path).is_file() for path in paths)
     if n_missing == len(paths):
-        raise DataError(f"not one of the {len(paths):,} films of {csv.name} lies in {images}: name the right folder")
+        raise DataError(
+            f"not one of the {count(len(paths), 'film')} of {csv.name} lies in {images}: name the right folder"
+        )
     ages = cells.optional(optional.get("age_years"))
+    views, sexes = (cells.optional(optional.get(name)) for name in ("view", "sex"))
     years = np.array([parse_age(age) for age in ages], dtype=np.float32)
     table = pd.DataFrame(
         {
@@ -62,22 +70,52 @@ def read_csv(
             "path": paths,
             "patient_id": patients,
             "study_id": cells.optional(optional.get("study_id")) if "study_id" in optional else image_ids,
-            "view": cells.optional(optional.get("view")),
-            "sex": cells.optional(optional.get("sex")),
+            "view": [normal_view(cell) for cell in views],
+            "sex": [normal_sex(cell) for cell in sexes],
             "age_years": years,
             "source": cells.optional(optional.get("source")),
             "split": pd.Series([None] * len(image_ids), dtype=object),
             **{name: np.array(column, dtype=np.float32) for name, column in targets.items()},
         }
     )
-    notes = [f"{n_missing:,} of {len(paths):,} films are not there; `data prepare` will list them"] if n_missing else []
-    n_strange = sum(bool(age) and bool(np.isnan(year)) for age, year in zip(ages, years, strict=True))
-    if n_strange:
-        notes.append(
-            f"{n_strange:,} of {len(paths):,} cells of {optional['age_years']} are no age from 0 to {OLDEST_YEARS} "
-            "years (60, 060Y, 018M); they count as unknown"
-        )
-    return Manifest(table, tuple(targets), source=csv.name, notes=tuple(notes))
+    notes = (
+        *_missing(n_missing, len(paths)),
+        *_strange(optional.get("age_years"), ages, _is_age, f"no age from 0 to {OLDEST_YEARS} years (60, 060Y, 018M)"),
+        *_strange(optional.get("sex"), sexes, normal_sex, "neither M nor F"),
+        *_strange(optional.get("view"), views, _is_known_view, "none of PA, AP and LL", become="stay as they are"),
+    )
+    return Manifest(table, tuple(targets), source=csv.name, notes=notes)
+
+
+def _missing(n: int, n_films: int) -> Iterator[str]:
+    if n:
+        yield f"{count(n, 'film', 'are', of=n_films)} not there; `data prepare` will list them"
+
+
+def _is_age(cell: str) -> bool:
+    return not np.isnan(parse_age(cell))
+
+
+def _is_known_view(cell: str) -> bool:
+    view = normal_view(cell)
+    return view in {"", "PA", "AP"} or is_lateral(view)
+
+
+def _strange(
+    column: str | None,
+    cells: Sequence[str],
+    is_known: Callable[[str], object],
+    what: str,
+    *,
+    become: str = "count as unknown",
+) -> Iterator[str]:
+    """Say how many cells of a column are none of the words that hilum knows, and which, where they are few."""
+    strange = Counter(cell for cell in cells if cell and not is_known(cell))
+    if strange:
+        # A column of many words is another one than meant, and may name patients.
+        words = ", ".join(f"{cell!r} {n:,}" for cell, n in strange.most_common())
+        listed = words if len(strange) <= _FEW_WORDS else f"{len(strange):,} different ones: is it the right column?"
+        yield f"{count(strange.total(), 'cell', 'are', of=len(cells))} {what} in {column} ({listed}); they {become}"
 
 
 def targets_of_table(
