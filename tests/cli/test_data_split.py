@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_another_split_says_what_it_replaces_and_takes_the_old_ones_notes_away(h
     answer = hilum("data", "split", manifest, "--seed", 4, "--exclude", listed)
     counts = ", ".join(f"{name} {number}" for name, number in before.items())
     assert f"the split that stood in the manifest ({counts}) was replaced" in answer.out
-    assert hilum("data", "split", manifest, "--seed", 4, "--exclude", listed).out.count("1 films left out") == 1
+    assert hilum("data", "split", manifest, "--seed", 4, "--exclude", listed).out.count("1 film left out") == 1
     assert "was replaced" not in hilum("data", "split", manifest, "--seed", 4, "--exclude", listed).out
     assert "left out" not in hilum("data", "split", manifest, "--seed", 4).out
     assert not any("left out" in note for note in read_manifest(manifest).notes)
@@ -85,7 +86,16 @@ def test_official_lists(hilum, manifest, films, tmp_path):
     parts = films_per_split(manifest)
     assert parts["test"] == expected
     assert parts["validation"]
-    assert "1 listed films are not in the manifest" in answer.out
+    assert "1 listed film is not in the manifest" in answer.out
+
+
+def test_a_split_does_not_repeat_what_the_import_said(hilum, manifest):
+    whole = read_manifest(manifest)
+    replace(whole, notes=("said once by the import",)).save(manifest)
+    answer = hilum("data", "split", manifest)
+    assert answer.code == 0
+    assert "said once" not in answer.out
+    assert read_manifest(manifest).notes == ("said once by the import",)
 
 
 def test_a_patient_in_two_splits(hilum, manifest, films, tmp_path):
@@ -93,7 +103,7 @@ def test_a_patient_in_two_splits(hilum, manifest, films, tmp_path):
     train_val, test, _ = official(films, tmp_path, share_a_patient=True)
     answer = hilum("data", "split", manifest, "--official-train-val", train_val, "--official-test", test)
     assert answer.code == 1
-    assert "patients stand in more than one split" in answer.sentence
+    assert "1 of 24 patients stands in more than one split" in answer.sentence
     assert "hilum data split" in answer.sentence
     assert manifest.read_bytes() == before
 

@@ -123,5 +123,5 @@ def _show(manifest: "Manifest") -> None:
         rows.append((name, f"{len(part):,}", f"{part['patient_id'].nunique():,}"))
     table(("split", "films", "patients"), rows)
     say("0 patients shared")
-    for note in manifest.notes:
+    for note in manifest.split_notes:
         say(note)
