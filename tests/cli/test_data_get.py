@@ -75,7 +75,7 @@ def test_from_tells_what_is_missing(hilum, nih, made, tmp_path):
     answer = hilum("data", "get", "nih", "--from", tmp_path)
     assert answer.code == 1
     assert re.search(r"films +5 +6", answer.out)
-    assert "does not hold the whole set: 1 films of the label file are not there" in answer.err
+    assert "does not hold the whole set: 1 film of the label file is not there" in answer.err
     assert "next:" not in answer.out
 
 

@@ -56,7 +56,7 @@ def test_a_film_that_stands_twice(hilum, films, nih, tmp_path):
     rewrite(nih, lambda rows: rows.append(rows[1]))
     answer = hilum("data", "import", "nih", nih, "--images", films.phantoms, "--out", tmp_path / "m.parquet")
     assert answer.code == 1
-    assert "1 rows repeat an image id" in answer.sentence
+    assert "1 row repeats an image id" in answer.sentence
     assert "remove the repetitions" in answer.sentence
 
 
@@ -160,8 +160,8 @@ def test_chexpert_with_its_policies(hilum, tmp_path):
     answer = hilum("data", "import", "chexpert", folder, "--uncertain", "smooth", "--blank", "zero", "--out", out)
     assert answer.code == 0
     assert "3 films of 2 patients, 13 findings" in answer.out
-    assert "1 films are lateral" in answer.out
-    assert "2 labels are uncertain and count as a soft target in training alone" in answer.out
+    assert "1 film is lateral" in answer.out
+    assert "2 labels are uncertain, taken as a soft target in training alone" in answer.out
     assert f"hilum data prepare {out}" in answer.out
     manifest = read_manifest(out)
     assert manifest.soft_findings == ("Edema",)

@@ -29,8 +29,8 @@ def test_missing_and_renamed_films_are_counted(tmp_path):
     assert found.paths == [str(tmp_path / "a.jpg"), str(tmp_path / "b.png"), str(tmp_path / "c.png")]
     assert (found.n_missing, found.n_other_ending, found.n_ambiguous) == (1, 1, 0)
     first, second = found.notes()
-    assert "1 of 3 films are not there" in first
-    assert "1 films were found under another ending" in second
+    assert "1 of 3 films is not there" in first
+    assert "1 film was found under another ending" in second
 
 
 def test_a_name_in_two_folders_is_counted(tmp_path):
@@ -38,7 +38,7 @@ def test_a_name_in_two_folders_is_counted(tmp_path):
     found = FilmFolder([tmp_path]).find(["a.png", "b.png"])
     assert found.paths[0] == str(tmp_path / "x" / "a.png")
     assert found.n_ambiguous == 1
-    assert "1 films lie in several folders" in found.notes()[0]
+    assert "1 film lies in several folders" in found.notes()[0]
     # The same folder named twice is no second film.
     assert FilmFolder([tmp_path / "y", tmp_path / "y"]).find(["a.png"]).n_ambiguous == 0
 
@@ -59,7 +59,7 @@ def test_paths_below_one_of_some_folders(tmp_path):
     found = find_below(roots, ["p1/a.jpg", "p2/b.jpg", "p3/c.jpg"])
     assert found.paths[:2] == [str(tmp_path / "x" / "p1" / "a.jpg"), str(tmp_path / "y" / "p2" / "b.jpg")]
     assert found.n_missing == 1
-    with pytest.raises(DataError, match=r"not one of the 1 films of the list lies below .* would be p3/c.jpg"):
+    with pytest.raises(DataError, match=r"not one of the 1 film of the list lies below .* would be p3/c.jpg"):
         find_below(roots, ["p3/c.jpg"])
     with pytest.raises(DataError, match="there is no folder"):
         find_below([tmp_path / "z"], ["p1/a.jpg"])

@@ -25,7 +25,7 @@ def test_only_names_paths_patients_and_labels_are_needed():
     assert list(manifest.table["study_id"]) == ["a", "b"]
     assert set(manifest.table["source"]) == {"Set"}
     assert np.isnan(manifest.table["age_years"]).all()
-    assert manifest.notes == ("1 labels are uncertain and count as unknown (--uncertain ignore)",)
+    assert manifest.notes == ("1 label is uncertain, taken as unknown (--uncertain ignore)",)
 
 
 def test_a_split_is_taken_unless_a_patient_is_cut_in_two():
@@ -34,7 +34,7 @@ def test_a_split_is_taken_unless_a_patient_is_cut_in_two():
     rows = FilmRows(["a", "b"], ["/a", "/b"], ["p", "p"], {"Mass": [1.0, 0.0]}, splits=["train", "test"])
     manifest = make_manifest(rows, title="", source="s")
     assert not manifest.split_digest
-    assert "1 of 1 patients in more than one part" in manifest.notes[0]
+    assert "1 of 1 patient in more than one part" in manifest.notes[0]
 
 
 def test_label_files_are_looked_for_in_the_folder_and_one_below(tmp_path):

@@ -91,7 +91,7 @@ def test_rows_and_targets(manifest_of):
 
 
 def test_a_patient_in_two_splits_is_a_leak(manifest_of, tmp_path):
-    with pytest.raises(LeakError, match="1 of 2 patients stand in more than one split"):
+    with pytest.raises(LeakError, match="1 of 2 patients stands in more than one split"):
         manifest_of(6).with_splits(["train", "test", "test", "test", None, None])
     manifest = manifest_of(2).with_splits(["train", None])
     check_split(manifest)
@@ -107,7 +107,7 @@ def test_a_patient_in_two_splits_is_a_leak(manifest_of, tmp_path):
 def test_manifests_that_cannot_be(manifest_of):
     good = manifest_of(4)
     for change, error, words in [
-        ({"image_id": ["a", "a", "b", "c"]}, DataError, r"1 rows repeat an image id that stands before \(a\)"),
+        ({"image_id": ["a", "a", "b", "c"]}, DataError, r"1 row repeats an image id that stands before \(a\)"),
         ({"image_id": ["", "a", "b", "c"]}, DataError, "no image id"),
         ({"patient_id": ["", "a", "b", "c"]}, DataError, "no patient id"),
         ({"patient_id": [None, "a", "b", "c"]}, DataError, "no patient id"),

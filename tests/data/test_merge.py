@@ -74,8 +74,8 @@ def test_a_pseudonym_is_one_patient_in_every_manifest(of):
     this_year, last_year = of("CR", patients=names), of(["DX", "RF", "DX", ""], folder="x", patients=names)
     whole = merge_manifests([this_year, last_year])
     assert set(whole.table["patient_id"]) == {names[0], "CR/7", "made up/7"}
-    assert any("1 patient ids stand in made up and in made up and count as different" in note for note in whole.notes)
-    assert not any("count as different" in note for note in merge_manifests([of("CheXpert"), of("B")]).notes)
+    assert any("1 patient id stands in made up and in made up, taken for different" in note for note in whole.notes)
+    assert not any("taken for different" in note for note in merge_manifests([of("CheXpert"), of("B")]).notes)
 
 
 def test_a_film_that_stands_in_two(of):

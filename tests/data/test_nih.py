@@ -60,7 +60,7 @@ def test_every_header_gives_the_same_films(nih, kind):
     expected[0, [NIH_FINDINGS.index("Cardiomegaly"), NIH_FINDINGS.index("Effusion")]] = 1
     assert (manifest.targets() == expected).all()
     assert manifest.split_digest == ""
-    assert manifest.notes == ("1 ages are missing or cannot be (above 110 years); they count as unknown",)
+    assert manifest.notes == ("1 age is missing or cannot be (above 110 years); they count as unknown",)
     assert not manifest.phantom
 
 
@@ -72,7 +72,7 @@ def test_the_folders_films_lie_in(nih, tmp_path):
     (root / "00000002_000.png").unlink()
     manifest = read_nih(file.parent)
     assert len(manifest) == 2
-    assert "1 of 2 films are not there" in manifest.notes[0]
+    assert "1 of 2 films is not there" in manifest.notes[0]
 
 
 def test_a_zipped_label_file_and_the_phantoms_marker(nih, tmp_path):
@@ -98,7 +98,7 @@ def test_studies_are_visits(nih):
         (("a.png,Mas,0,1,1,M,PA,1,1,1,1",), "line 2: unknown finding 'Mas'. Did you mean 'Mass'"),
         (("a.png,,0,1,1,M,PA,1,1,1,1",), "line 2: an empty cell"),
         (("a.png,No Finding|Mass,0,1,1,M,PA,1,1,1,1",), "'No Finding' beside a finding"),
-        (("a.png,Mass,0,1,1,M,PA,1,1,1,1",) * 2, r"1 rows repeat an image id .* \(a.png\)"),
+        (("a.png,Mass,0,1,1,M,PA,1,1,1,1",) * 2, r"1 row repeats an image id .* \(a.png\)"),
         (("a.png,Mass,0,,1,M,PA,1,1,1,1",), "no patient id"),
         (("a.png,Mass,0",), "line 2: 3 cells, the header has 11"),
     ],
@@ -167,8 +167,8 @@ def test_nihs_own_lists_make_the_split(official):
     assert sorted(table.iloc[:3]) == ["train", "train", "validation"]
     notes = " ".join(manifest.notes)
     assert "split by NIH's own lists (train_val_list.txt, test_list.txt)" in notes
-    assert "1 boxes lie in BBox_List_2017.csv" in notes
-    assert "1 listed films are not in the manifest" in notes
+    assert "1 box lies in BBox_List_2017.csv" in notes
+    assert "1 listed film is not in the manifest" in notes
     assert set(manifest.table["source"]) == {"ChestX-ray14"}
 
 

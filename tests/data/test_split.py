@@ -109,16 +109,16 @@ def test_official_lists(manifest_of, tmp_path):
     assert len(split.rows("validation")) in {4, 6}
     assert split.table["split"].iloc[16:].isna().all()
     assert split.notes == (
-        "4 films stand in neither list and are in no split",
-        "1 listed films are not in the manifest",
+        "4 films stand in neither list, so in no split",
+        "1 listed film is not in the manifest",
     )
 
 
 @pytest.mark.parametrize(
     ("first", "second", "error", "words"),
     [
-        ("0 1 2 3", "3 4 5", DataError, "1 films stand in both lists, the first is 00000003_000.png"),
-        ("0 1 2 3 4", "5 6 7", LeakError, "patients stand in more than one split"),
+        ("0 1 2 3", "3 4 5", DataError, "1 film stands in both lists, the first is 00000003_000.png"),
+        ("0 1 2 3 4", "5 6 7", LeakError, "1 of 4 patients stands in more than one split"),
         ("0 1 2 3", "99", DataError, "no film of second.txt"),
         ("99", "1", DataError, "no film of first.txt"),
         ("0 1 2 3", "", DataError, "second.txt is empty"),
@@ -183,9 +183,7 @@ def test_a_split_is_written_and_read_again(manifest_of, tmp_path):
 def test_films_that_a_split_file_does_not_know(manifest_of, tmp_path):
     split = split_by_patient(manifest_of(8))
     save_split(split, tmp_path / "s.json", method="m")
-    assert split_from_file(manifest_of(10), tmp_path / "s.json").notes == (
-        "2 films are not in s.json and are in no split",
-    )
+    assert split_from_file(manifest_of(10), tmp_path / "s.json").notes == ("2 films are not in s.json, so in no split",)
     other = manifest_of(2, image_id=["x", "y"])
     with pytest.raises(DataError, match="names no film of the manifest"):
         split_from_file(other, tmp_path / "s.json")

@@ -211,7 +211,8 @@ def _show(report: "DoctorReport") -> None:
     for probe in report.shortcuts:
         if probe.findings:
             value = f"{probe.auroc.value:.3f} ({probe.auroc.low:.3f}–{probe.auroc.high:.3f})"
-            say(f"shortcut audit: {probe.title} alone reaches {value} mean AUROC over {len(probe.findings)} findings")
+            over = count(len(probe.findings), "finding")
+            say(f"shortcut audit: {probe.title} alone reaches {value} mean AUROC over {over}")
     for title in report.passed:
         # What was asked for is answered, where all is well, too.
         if ": " in title:

@@ -199,7 +199,7 @@ def column_pairs(texts: list[str]) -> dict[str, str] | None:
 def _finish(manifest: "Manifest", out: Path, *folders: Path) -> None:
     manifest.save(out)
     patients = manifest.table["patient_id"].nunique()
-    say(f"{count(len(manifest), 'film')} of {count(patients, 'patient')}, {len(manifest.findings)} findings")
+    say(f"{count(len(manifest), 'film')} of {count(patients, 'patient')}, {count(len(manifest.findings), 'finding')}")
     for note in manifest.notes:
         say(note)
     wrote(*folders, out)

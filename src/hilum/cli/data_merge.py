@@ -30,7 +30,7 @@ def merge(
         rows.append((str(name), f"{len(part):,}", f"{known}"))
     table(("source", "films", "findings"), rows)
     patients = count(whole.n_patients, "patient")
-    say(f"{count(len(whole), 'film')} of {patients}, {len(whole.findings)} findings")
+    say(f"{count(len(whole), 'film')} of {patients}, {count(len(whole.findings), 'finding')}")
     for note in whole.notes:
         say(note)
     wrote(out)

@@ -12,7 +12,7 @@ import pandas as pd
 from hilum.data.label_table import LabelTable, parse_age, read_label_table
 from hilum.data.manifest import Manifest
 from hilum.data.own_csv import targets_of_table
-from hilum.data.sentence import are, count
+from hilum.data.sentence import count
 from hilum.errors import DataError, ImageRefusedError, InvalidValueError
 from hilum.imaging import FilmIdentity, FilmReader, IdentityKey, find_dicom, identity_record, pixel_record
 
@@ -138,8 +138,7 @@ def _films(
     if refused:
         reasons = ", ".join(f"{code} {number:,}" for code, number in refused.most_common())
         notes.append(
-            f"{refused.total():,} of {count(len(paths), 'DICOM file')} {are(refused.total())} no film that hilum "
-            f"answers for: {reasons}"
+            f"{count(refused.total(), 'DICOM file', 'are', of=len(paths))} no film that hilum answers for: {reasons}"
         )
     if not found:
         raise DataError(

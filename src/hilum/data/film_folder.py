@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hilum.data.sentence import count
 from hilum.errors import DataError
 from hilum.imaging import IMAGE_ENDINGS
 
@@ -32,14 +33,16 @@ class FoundFilms:
         found = []
         if self.n_missing:
             found.append(
-                f"{self.n_missing:,} of {len(self.paths):,} films are not there; `data prepare` will list them"
+                f"{count(self.n_missing, 'film', 'are', of=len(self.paths))} not there; `data prepare` will list them"
             )
         if self.n_other_ending:
-            found.append(f"{self.n_other_ending:,} films were found under another ending than the label file gives")
+            found.append(
+                f"{count(self.n_other_ending, 'film', 'were')} found under another ending than the label file gives"
+            )
         if self.n_ambiguous:
             found.append(
-                f"{self.n_ambiguous:,} films lie in several folders under one name; the first of each was taken "
-                "(name the folders with --images to choose)"
+                f"{count(self.n_ambiguous, 'film', 'lie')} in several folders under one name; the first of each was "
+                "taken (name the folders with --images to choose)"
             )
         return tuple(found)
 
@@ -86,8 +89,8 @@ class FilmFolder:
             paths.append(path or str((self._first / name).absolute()))
         if paths and n_missing == len(paths):
             raise DataError(
-                f"not one of the {len(paths):,} films of the list is among the {len(self._by_name):,} pictures in "
-                f"{self._first} (the first would be {Path(paths[0]).name}): name the right folder (--images)"
+                f"not one of the {count(len(paths), 'film')} of the list is among the {len(self._by_name):,} pictures "
+                f"in {self._first} (the first would be {Path(paths[0]).name}): name the right folder (--images)"
             )
         n_ambiguous = sum(Path(path).name in self._ambiguous for path in paths) if self._ambiguous else 0
         return FoundFilms(paths, n_missing, n_other, n_ambiguous)
@@ -112,8 +115,8 @@ def find_below(roots: Sequence[Path], names: Sequence[str]) -> FoundFilms:
             order = [here, *(root for root in order if root != here)]
     if paths and n_missing == len(paths):
         raise DataError(
-            f"not one of the {len(paths):,} films of the list lies below {roots[0]} (the first would be {names[0]}): "
-            "name the folder that such paths start from (--images)"
+            f"not one of the {count(len(paths), 'film')} of the list lies below {roots[0]} (the first would be "
+            f"{names[0]}): name the folder that such paths start from (--images)"
         )
     return FoundFilms(paths, n_missing, 0)
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Float32, Int64
 
+from hilum.data.sentence import count
 from hilum.errors import DataError, LeakError
 from hilum.findings import NIH_FINDINGS, NO_FINDING, get_finding
 from hilum.metrics import no_finding_target
@@ -229,9 +230,9 @@ class Manifest:
         if not left_out:
             return self
         if len(left_out) == len(known):
-            raise DataError(f"{self.source}: all {len(known):,} films would be left out, and none would stay.")
+            raise DataError(f"{self.source}: all its films would be left out, and none would stay.")
         table = self.table[~self.table["image_id"].isin(left_out)].reset_index(drop=True)
-        return replace(self, table=table, notes=(*self.notes, f"{len(left_out):,} films left out: {reason}"))
+        return replace(self, table=table, notes=(*self.notes, f"{count(len(left_out), 'film')} left out: {reason}"))
 
     def save(self, path: Path) -> None:
         """Write a Parquet file; paths below its folder are written relative to it.
@@ -325,8 +326,8 @@ def check_split(manifest: Manifest) -> None:
     shared = int((n_splits > 1).sum())
     if shared:
         raise LeakError(
-            f"{manifest.source}: {shared} of {len(n_splits)} patients stand in more than one split. A score on such a "
-            "test says nothing. Split anew by patient: `hilum data split`."
+            f"{manifest.source}: {count(shared, 'patient', 'stand', of=len(n_splits))} in more than one split. A score "
+            "on such a test says nothing. Split anew by patient: `hilum data split`."
         )
 
 
@@ -344,8 +345,8 @@ def _check_unique(image_ids: "pd.Series[str]", source: str) -> None:
     if len(twice):
         names = ", ".join(sorted(set(twice))[:_NAMED_IN_A_MESSAGE])
         raise DataError(
-            f"{source}: {len(twice)} rows repeat an image id that stands before ({names}). Every film may stand once: "
-            "remove the repetitions, or import the folders one by one."
+            f"{source}: {count(len(twice), 'row', 'repeat')} an image id that stands before ({names}). Every film may "
+            "stand once: remove the repetitions, or import the folders one by one."
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hilum.data.manifest import SOFT, Manifest
+from hilum.data.sentence import count
 from hilum.errors import DataError, InvalidValueError
 from hilum.findings import FINDINGS, LABEL_SETS, LabelSet, get_finding
 from hilum.imaging import PSEUDONYM_LENGTH
@@ -109,16 +110,18 @@ def _without_repeated(whole: pd.DataFrame, findings: Sequence[str], repeated: st
     if repeated != "first":
         example = whole["image_id"][again].iloc[0]
         raise DataError(
-            f"{n_again:,} films stand in more than one of the manifests, such as {example}. Keep the first of each "
-            "(--repeated first), or take them out of one; if they are other films of the same name, import them with "
-            "different sources"
+            f"{count(n_again, 'film', 'stand')} in more than one of the manifests, such as {example}. Keep the "
+            "first of each (--repeated first), or take them out of one; if they are other films of the same name, "
+            "import them with different sources"
         )
     softs = [SOFT + name for name in findings if SOFT + name in whole]
     known = _filled(whole, findings)
     filled = pd.concat([known, _filled(whole, softs)], axis=1)
     for column in softs:
         filled[column] = filled[column].where(filled[column.removeprefix(SOFT)].isna())
-    note = f"{n_again:,} films stood in more than one manifest; each first was kept, its unknown labels from the others"
+    note = (
+        f"{count(n_again, 'film')} stood in more than one manifest; the first was kept, unknown labels from the others"
+    )
     return whole.assign(**filled)[~again].reset_index(drop=True), [note]
 
 
@@ -161,7 +164,8 @@ def _about_patients(manifests: Sequence[Manifest]) -> Iterator[str]:
         people = {_people(part, [source or part.source for source in part.table["source"]]) for part in (one, other)}
         if n_shared and len(people) == 2:
             yield (
-                f"{n_shared:,} patient ids stand in {one.source} and in {other.source} and count as different people. "
+                f"{count(n_shared, 'patient id', 'stand')} in {one.source} and in {other.source}, taken for different "
+                "people. "
                 "If both are of one hospital, import them with one key (`hilum data import dicom --key`), so that a "
                 "patient stays one"
             )

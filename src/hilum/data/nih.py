@@ -15,6 +15,7 @@ import pandas as pd
 from hilum.data.film_folder import FilmFolder
 from hilum.data.label_table import LabelTable, parse_age, read_label_table, targets_from_labels
 from hilum.data.manifest import Manifest
+from hilum.data.sentence import count
 from hilum.data.split import split_official
 from hilum.errors import DataError
 from hilum.findings import LABEL_SETS, NIH_FINDINGS
@@ -128,7 +129,7 @@ def _box_notes(folder: Path) -> list[str]:
         return []
     raw = gzip.decompress(files[0].read_bytes()) if files[0].suffix == ".gz" else files[0].read_bytes()
     n_boxes = max(sum(1 for line in raw.splitlines() if line.strip()) - 1, 0)
-    return [f"{n_boxes:,} boxes lie in {files[0].name}; hilum does not train on them"]
+    return [f"{count(n_boxes, 'box', 'lie', plural='boxes')} in {files[0].name}; hilum does not train on them"]
 
 
 def find_label_file(folder: Path, patterns: Sequence[str] = _LABEL_FILES) -> Path | None:
@@ -164,4 +165,8 @@ def _visits(labels: LabelTable) -> Sequence[str]:
 
 def _age_notes(ages: Sequence[float]) -> tuple[str, ...]:
     unknown = int(np.isnan(ages).sum())
-    return (f"{unknown:,} ages are missing or cannot be (above 110 years); they count as unknown",) if unknown else ()
+    return (
+        (f"{count(unknown, 'age', 'are')} missing or cannot be (above 110 years); they count as unknown",)
+        if unknown
+        else ()
+    )

@@ -16,6 +16,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from hilum.data.manifest import SPLITS, Manifest, digest_of_split
+from hilum.data.sentence import count
 from hilum.errors import DataError, InvalidValueError
 from hilum.runs import write_text
 
@@ -92,7 +93,9 @@ def split_official(
         raise InvalidValueError(f"validation_fraction must lie between 0 and 1, got {validation_fraction}")
     first, second = _read_list(train_validation), _read_list(test)
     if first & second:
-        raise DataError(f"{len(first & second)} films stand in both lists, the first is {min(first & second)}")
+        raise DataError(
+            f"{count(len(first & second), 'film', 'stand')} in both lists, the first is {min(first & second)}"
+        )
     ids = manifest.table["image_id"]
     splits = np.where(ids.isin(first), "train", np.where(ids.isin(second), "test", "")).astype(object)
     for name, path in (("train", train_validation), ("test", test)):
@@ -105,9 +108,9 @@ def split_official(
     n_strangers, n_absent = int((splits == "").sum()), len((first | second) - set(ids))
     notes = []
     if n_strangers:
-        notes.append(f"{n_strangers:,} films stand in neither list and are in no split")
+        notes.append(f"{count(n_strangers, 'film', 'stand')} in neither list, so in no split")
     if n_absent:
-        notes.append(f"{n_absent:,} listed films are not in the manifest")
+        notes.append(f"{count(n_absent, 'listed film', 'are')} not in the manifest")
     return manifest.with_splits((split or None for split in splits), notes=notes)
 
 
@@ -131,7 +134,7 @@ def split_from_file(manifest: Manifest, path: Path) -> Manifest:
     if not any(splits):
         raise DataError(f"{path} names no film of the manifest: does it belong to these films?")
     n_strangers = splits.count(None)
-    notes = (f"{n_strangers:,} films are not in {path.name} and are in no split",) if n_strangers else ()
+    notes = (f"{count(n_strangers, 'film', 'are')} not in {path.name}, so in no split",) if n_strangers else ()
     return manifest.with_splits(splits, notes=notes)
 
 

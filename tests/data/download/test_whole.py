@@ -54,8 +54,8 @@ def test_films_without_a_row_and_films_that_lie_twice_are_notes(check, small_nih
     found = check(small_nih)
     assert found.problems == ("7 films are there, expected 6",)
     assert found.notes == (
-        "1 films have no row in Data_Entry_2017.csv (99999999_000.png)",
-        "1 films lie in more than one folder under the same name; the one nearest to the top counts",
+        "1 film has no row in Data_Entry_2017.csv (99999999_000.png)",
+        "1 film lies in more than one folder under the same name; the nearest to the top counts",
     )
     assert "images_001/images" in [
         folder.relative_to(found.label_file.parent).as_posix() for folder in found.film_folders
@@ -78,7 +78,7 @@ def test_a_sample_that_holds_everything_twice_is_whole(made, monkeypatch, tmp_pa
 def test_films_that_are_cut_off_are_counted(check, small_nih, content):
     small_nih["images_001/images/00000001_000.png"] = content
     found = check(small_nih)
-    assert found.problems == ("1 films are empty, cut off or no PNG (00000001_000.png): fetch them again",)
+    assert found.problems == ("1 film is empty, cut off or no PNG (00000001_000.png): fetch them again",)
     assert found.lacks_films
 
 
@@ -89,9 +89,9 @@ def test_lists_that_are_missing_or_odd_are_told(check, small_nih):
     assert not found.lacks_films
     assert found.problems == (
         "test_list.txt has 3 entries, expected 2",
-        "test_list.txt names 1 films that the label file does not (77777777_000.png)",
+        "test_list.txt names 1 film that the label file does not (77777777_000.png)",
         "BBox_List_2017.csv is not there: fetch this one file, NIH and Kaggle offer it alone",
-        "1 films stand in more than one of the official lists (00000003_001.png)",
+        "1 film stands in more than one of the official lists (00000003_001.png)",
     )
 
 
@@ -111,7 +111,7 @@ def test_label_files_are_missing_damaged_or_twice(check, small_nih):
     small_nih["Data_Entry_2017.csv"] = labels + labels.splitlines(keepends=True)[1]
     assert {
         "Data_Entry_2017.csv has 7 rows, expected 6",
-        "Data_Entry_2017.csv names 1 films more than once",
+        "Data_Entry_2017.csv names 1 film more than once",
     } <= set(check(small_nih).problems)
 
 

@@ -22,7 +22,7 @@ def test_what_stands_in_the_manifest(layout, labels_of):
     assert {"Edema", "Effusion", "Fracture"} <= unknown
     present, absent, _ = labels_of(manifest, "valid/patient64541/study1/view1_frontal.jpg")
     assert (present, len(absent)) == ({"Cardiomegaly"}, 12)
-    assert any("1 films are lateral" in note for note in manifest.notes)
+    assert any("1 film is lateral" in note for note in manifest.notes)
     assert any("the set's own split was taken: train 4, validation 1" in note for note in manifest.notes)
 
 
@@ -39,7 +39,7 @@ def test_policies_for_uncertain_labels(layout, policy, value):
     edema = manifest.table.set_index("image_id")["Edema"][FRONTAL]
     assert edema == value if value is not None else edema != edema
     assert not manifest.soft_findings
-    assert any(f"2 labels are uncertain and count as {word}" in note for note in manifest.notes
+    assert any(f"2 labels are uncertain, taken as {word}" in note for note in manifest.notes
                for word in ("unknown", "absent", "present"))  # fmt: skip
 
 

@@ -18,8 +18,8 @@ def test_what_stands_in_the_manifest(layout, labels_of):
     assert labels_of(manifest, "2a2277a9")[:2] == ({"Pneumothorax"}, {"Edema"})
     assert len(labels_of(manifest, "b79e55c3")[2]) == 13
     notes = " ".join(manifest.notes)
-    assert "1 films are of studies without labels" in notes
-    assert "1 rows have 'No Finding' beside a finding; the finding counts" in notes
+    assert "1 film is of studies without labels" in notes
+    assert "1 row has 'No Finding' beside a finding; the finding counts" in notes
     assert labels_of(manifest, "096052b7")[0] == {"Fracture"}
 
 

@@ -15,7 +15,7 @@ def test_what_stands_in_the_manifest(layout, labels_of):
     notes = " ".join(manifest.notes)
     for words in (
         "views are unknown",
-        "1 of 5 reports name no film",
+        "1 of 5 reports names no film",
         "2 reports were not indexed",
         "1 of the set's terms",
     ):

@@ -18,7 +18,7 @@ def test_what_stands_in_the_manifest(layout, labels_of):
         assert labels_of(manifest, image)[:2] == (set(), set())
     notes = " ".join(manifest.notes)
     assert "2 films have no label" in notes
-    assert "1 of the set's labels are no finding of hilum's" in notes
+    assert "1 of the set's labels left out, as no finding of hilum's" in notes
     assert "4 of 6 films were labelled by physicians" in notes
 
 

@@ -6,7 +6,7 @@ def test_an_outline_is_a_pneumothorax(layout):
     manifest = read_siim(here.path)
     assert manifest.targets()[:, 0].tolist() == [0, 1, 0]
     assert manifest.paths() == here.films
-    assert any("1 rows are a further outline" in note for note in manifest.notes)
+    assert any("1 row is a further outline" in note for note in manifest.notes)
     assert "patients are unknown" in manifest.notes[0]
 
 

@@ -54,7 +54,7 @@ def test_a_film_that_is_missing_keeps_its_row_and_is_counted(layout, name):
     here.films[0].unlink()
     manifest = READERS[name].read(here.path, **here.options)
     assert len(manifest) == len(before)
-    assert any(f"1 of {len(before)} films are not there" in note for note in manifest.notes)
+    assert any(f"1 of {len(before)} films is not there" in note for note in manifest.notes)
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from hilum.data.doctor.subject import MOST_NAMED, Subject
-from hilum.data.sentence import are, count
+from hilum.data.sentence import count
 from hilum.records import DoctorCheck, Severity, SuspectFilm
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def found(
             code=code,
             title=title,
             severity=severity,
-            sentence=sentence.format(n=count(len(rows), "film"), are=are(len(rows))),
+            sentence=sentence.format(n=count(len(rows), "film"), are="is" if len(rows) == 1 else "are"),
             fix=fix,
             n_films=len(rows),
             films=films,

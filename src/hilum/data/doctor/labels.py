@@ -8,7 +8,7 @@ import pandas as pd
 from hilum.data.doctor.examination import MOST_NAMED, Examination, found
 from hilum.data.doctor.subject import Subject
 from hilum.data.label_table import OLDEST_YEARS
-from hilum.data.sentence import are, count
+from hilum.data.sentence import count
 from hilum.findings import NIH_FINDINGS
 from hilum.records import DoctorCheck, SuspectFilm
 
@@ -119,7 +119,7 @@ def label_version(examination: Examination) -> Iterator[DoctorCheck]:
         title="labels of NIH's first release",
         severity="warning",
         sentence=(
-            f"{old} of {count(old + new, kind)} {are(old)} as in the first "
+            f"{count(old, kind, 'are', of=old + new)} as in the first "
             f"release of 2017{mixed}. It differs from later ones in films per finding: {differences}."
         ),
         fix="Take Data_Entry_2017_v2020, and compare with no number measured on other labels (--against).",

@@ -33,7 +33,7 @@ def torn_patients(examination: Examination) -> Iterator[DoctorCheck]:
         words=(
             "patient_in_two_splits",
             "patients in two splits",
-            f"{len(torn):,} of {count(len(n_splits), 'patient')} in more than one split, with {{n}}.",
+            f"{count(len(torn), 'patient', 'stand', of=len(n_splits))} in more than one split, with {{n}}.",
             "Split anew by patient: `hilum data split`. A score on such a test says nothing.",
         ),
         details=lambda row: f"{subject.splits[row] or 'no split'}",
@@ -63,7 +63,7 @@ def known_to_bundle(examination: Examination) -> Iterator[DoctorCheck]:
         words=(
             "patient_of_training",
             "patients the bundle was trained on",
-            f"{int(known.sum()):,} of {count(len(known), 'patient')} here {_was(known)} in the bundle's training; "
+            f"{count(int(known.sum()), 'patient', 'were', of=len(known))} in the bundle's training; "
             "{n} would be tested on. The same film under another patient's id cannot be found by these hashes.",
             "Test on other patients. `hilum evaluate` refuses these, too.",
         ),
@@ -76,7 +76,7 @@ def bundle_apart(examination: Examination) -> str:
     _, known = _known(examination)
     n = int(known.sum())
     elsewhere = ", none of them in the test split" if n else ""
-    return f"{n:,} of {count(len(known), 'patient')} {_was(known)} in its training{elsewhere}"
+    return f"{count(n, 'patient', 'were', of=len(known))} in its training{elsewhere}"
 
 
 def _known(
@@ -86,10 +86,6 @@ def _known(
     patients = examination.bundle_patients or frozenset()
     codes, names = pd.factorize(examination.subject.patients)
     return codes, np.array([patient_hash(str(name)) in patients for name in names], dtype=bool)
-
-
-def _was(known: "NDArray[np.bool_]") -> str:
-    return "was" if known.sum() == 1 else "were"
 
 
 def several_sexes(examination: Examination) -> Iterator[DoctorCheck]:

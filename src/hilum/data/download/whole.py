@@ -10,6 +10,7 @@ from pathlib import Path
 from hilum.data.download.archive import WORK_FOLDER, OnProgress
 from hilum.data.download.known import KnownSet, known_set
 from hilum.data.label_table import read_label_table
+from hilum.data.sentence import count
 from hilum.errors import DataError
 
 __all__ = ["SetCheck", "check_dataset"]
@@ -72,7 +73,7 @@ def check_dataset(folder: Path, name: str, *, on_progress: OnProgress = lambda _
     missing = sorted(set(rows) - set(found.films))
     problems += _missing_films(missing, rows, known)
     if len(found.films) != known.n_films and not missing:
-        problems.append(f"{len(found.films):,} films are there, expected {known.n_films:,}")
+        problems.append(f"{count(len(found.films), 'film', 'are')} there, expected {known.n_films:,}")
     problems += _damaged_films(found.films, on_progress)
     lacks_films = bool(problems)
     lists, list_problems = _lists(found, known, rows)
@@ -122,14 +123,15 @@ def _rows(label_file: Path | None, known: KnownSet) -> tuple[Sequence[str], list
     if len(rows) != known.n_films:
         problems.append(f"{label_file.name} has {len(rows):,} rows, expected {known.n_films:,}")
     if twice:
-        problems.append(f"{label_file.name} names {twice:,} films more than once")
+        problems.append(f"{label_file.name} names {count(twice, 'film')} more than once")
     return rows, problems
 
 
 def _missing_films(missing: Sequence[str], rows: Sequence[str], known: KnownSet) -> list[str]:
     if not missing:
         return []
-    text = f"{len(missing):,} films of the label file are not there ({_some(missing)})"
+    verb = "is" if len(missing) == 1 else "are"
+    text = f"{count(len(missing), 'film')} of the label file {verb} not there ({_some(missing)})"
     if sum(known.part_sizes) == len(rows):
         lost, places = set(missing), iter(sorted(rows))
         by_part = [sum(next(places) in lost for _ in range(size)) for size in known.part_sizes]
@@ -146,7 +148,7 @@ def _damaged_films(films: Mapping[str, Sequence[Path]], on_progress: OnProgress)
         on_progress(done, len(films), "checking, films")
     if not damaged:
         return []
-    return [f"{len(damaged):,} films are empty, cut off or no PNG ({_some(damaged)}): fetch them again"]
+    return [f"{count(len(damaged), 'film', 'are')} empty, cut off or no PNG ({_some(damaged)}): fetch them again"]
 
 
 def _is_png(path: Path) -> bool:
@@ -174,12 +176,16 @@ def _lists(found: _Found, known: KnownSet, rows: Collection[str]) -> tuple[list[
             problems.append(f"{name} has {len(entries):,} entries, expected {expected:,}")
         unknown = set(entries) - set(rows)
         if unknown and rows:
-            problems.append(f"{name} names {len(unknown):,} films that the label file does not ({_some(unknown)})")
+            problems.append(
+                f"{name} names {count(len(unknown), 'film')} that the label file does not ({_some(unknown)})"
+            )
         if name.endswith(".txt"):
             listed.update(set(entries))
     shared = [film for film, times in listed.items() if times > 1]
     if shared:
-        problems.append(f"{len(shared):,} films stand in more than one of the official lists ({_some(shared)})")
+        problems.append(
+            f"{count(len(shared), 'film', 'stand')} in more than one of the official lists ({_some(shared)})"
+        )
     return counts, problems
 
 
@@ -198,10 +204,10 @@ def _notes(found: _Found, rows: Sequence[str], label_file: Path | None) -> list[
     extra = set(found.films) - set(rows)
     twice = sum(len(paths) > 1 for paths in found.films.values())
     if extra and rows and label_file:
-        notes.append(f"{len(extra):,} films have no row in {label_file.name} ({_some(extra)})")
+        notes.append(f"{count(len(extra), 'film', 'have')} no row in {label_file.name} ({_some(extra)})")
     if twice:
         notes.append(
-            f"{twice:,} films lie in more than one folder under the same name; the one nearest to the top counts"
+            f"{count(twice, 'film', 'lie')} in more than one folder under the same name; the nearest to the top counts"
         )
     return notes
 

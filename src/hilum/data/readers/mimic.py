@@ -11,6 +11,7 @@ from hilum.data.film_table import FilmRows, find_files, make_manifest
 from hilum.data.label_table import LabelTable, read_label_table
 from hilum.data.manifest import Manifest
 from hilum.data.readers.study_label import read_study_labels
+from hilum.data.sentence import count
 from hilum.errors import DataError
 from hilum.findings import LABEL_SETS
 
@@ -68,7 +69,9 @@ def read_mimic(
     )
     n_without = places.count(None)
     without = (
-        [f"{n_without:,} films are of studies without labels; every label of theirs is unknown"] if n_without else []
+        [f"{count(n_without, 'film', 'are')} of studies without labels; every label of theirs is unknown"]
+        if n_without
+        else []
     )
     notes = (*found.notes(), *without, *labels.notes(blank))
     return make_manifest(rows, title=_TITLE, source=f"{_TITLE}: {films.source}", uncertain=uncertain, notes=notes)

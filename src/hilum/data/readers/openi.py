@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 from hilum.data.film_folder import FilmFolder
 from hilum.data.film_table import FilmRows, make_manifest
 from hilum.data.manifest import Manifest
+from hilum.data.sentence import count
 from hilum.errors import DataError
 from hilum.findings import LABEL_SETS
 
@@ -45,7 +46,9 @@ def read_openi(path: Path, *, images: Sequence[Path] = ()) -> Manifest:
     reports = [_read(file) for file in files]
     films = [(film, report) for report in reports for film in report.films]
     if not films:
-        raise DataError(f"none of the {len(files):,} reports in {path} names a film (parentImage): are they Open-I's?")
+        raise DataError(
+            f"none of the {count(len(files), 'report')} in {path} names a film (parentImage): are they Open-I's?"
+        )
     names = [film for film, _ in films]
     found = FilmFolder(list(images) or [path]).find([f"{name}.png" for name in names])
     rows = FilmRows(
@@ -97,9 +100,9 @@ def _about(reports: Sequence[_Report]) -> list[str]:
     others = {term for report in reports for term in report.terms} - set(_SET.labels)
     notes = []
     if n_without_films:
-        notes.append(f"{n_without_films:,} of {len(reports):,} reports name no film and were left out")
+        notes.append(f"{count(n_without_films, 'report', 'name', of=len(reports))} no film, so left out")
     if n_unknown:
-        notes.append(f"{n_unknown:,} reports were not indexed; every label of their films is unknown")
+        notes.append(f"{count(n_unknown, 'report', 'were')} not indexed; every label of their films is unknown")
     if others:
-        notes.append(f"{len(others):,} of the set's terms are no finding of hilum's and were left out")
+        notes.append(f"{len(others):,} of the set's terms left out, as no finding of hilum's")
     return notes

@@ -12,6 +12,7 @@ from hilum.data.film_folder import FilmFolder
 from hilum.data.film_table import FilmRows, find_files, make_manifest
 from hilum.data.label_table import LabelTable, parse_age, read_label_table
 from hilum.data.manifest import Manifest
+from hilum.data.sentence import count
 from hilum.errors import DataError
 from hilum.findings import LABEL_SETS
 
@@ -101,9 +102,11 @@ def _about_labels(labels: Sequence[frozenset[str] | None]) -> list[str]:
     others = {label for present in labels if present for label in present} - set(_SET.labels)
     notes = []
     if n_unknown:
-        notes.append(f"{n_unknown:,} films have no label, or only 'unchanged' and the like; every label is unknown")
+        notes.append(
+            f"{count(n_unknown, 'film', 'have')} no label, or only 'unchanged' and the like; every label is unknown"
+        )
     if others:
-        notes.append(f"{len(others):,} of the set's labels are no finding of hilum's and were left out")
+        notes.append(f"{len(others):,} of the set's labels left out, as no finding of hilum's")
     return notes
 
 
@@ -111,6 +114,6 @@ def _about_method(table: LabelTable) -> list[str]:
     methods = [method.lower() for method in table.column("MethodLabel")]
     n_by_hand = methods.count("physician")
     return [
-        f"{n_by_hand:,} of {len(methods):,} films were labelled by physicians, the others by a network that "
+        f"{count(n_by_hand, 'film', 'were', of=len(methods))} labelled by physicians, the others by a network that "
         "read the report"
     ]

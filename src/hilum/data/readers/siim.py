@@ -10,6 +10,7 @@ from hilum.data.film_folder import FilmFolder
 from hilum.data.film_table import FilmRows, find_files, make_manifest
 from hilum.data.label_table import read_label_table
 from hilum.data.manifest import Manifest
+from hilum.data.sentence import count
 from hilum.findings import LABEL_SETS
 
 __all__ = ["read_siim"]
@@ -41,5 +42,5 @@ def read_siim(path: Path, *, images: Sequence[Path] = ()) -> Manifest:
     found = FilmFolder(list(images) or [files[0].absolute().parent]).find([f"{name}.dcm" for name in names])
     rows = FilmRows(names, found.paths, names, {"Pneumothorax": list(present.values())})
     n_more = len(table.lines) - len(names)
-    outlines = [f"{n_more:,} rows are a further outline of a film that stands before"] if n_more else []
+    outlines = [f"{count(n_more, 'row', 'are')} a further outline of a film that stands before"] if n_more else []
     return make_manifest(rows, title=_SET.title, source=table.source, notes=(_NO_PATIENTS, *found.notes(), *outlines))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from hilum.data.film_table import UNCERTAIN
 from hilum.data.label_table import LabelTable
+from hilum.data.sentence import count
 from hilum.errors import DataError, UnknownNameError
 from hilum.findings import LABEL_SETS, NO_FINDING
 
@@ -43,9 +44,9 @@ class StudyLabels:
         found = []
         if self.n_blank:
             other = "; --blank zero counts them absent" if blank == "unknown" else ""
-            found.append(f"{self.n_blank:,} labels are blank: {BLANKS[blank]}{other}")
+            found.append(f"{count(self.n_blank, 'label', 'are')} blank: {BLANKS[blank]}{other}")
         if self.n_conflicts:
-            found.append(f"{self.n_conflicts:,} rows have 'No Finding' beside a finding; the finding counts")
+            found.append(f"{count(self.n_conflicts, 'row', 'have')} 'No Finding' beside a finding; the finding counts")
         return tuple(found)
 
 
