@@ -58,3 +58,19 @@ def test_the_key_stays_elsewhere(hilum, archive, tmp_path):
     answer = hilum("data", "deidentify", archive, "--out", tmp_path / "out", "--key", tmp_path / "out" / "k.key")
     assert answer.code == 1
     assert "would lie among the new films" in answer.sentence
+
+
+@pytest.mark.parametrize(
+    ("folder", "out", "key", "sentence"),
+    [
+        ("archive/Canary 0.dcm", "out", "k.key", "is a file: name the folder that holds the DICOM files"),
+        ("archive", "file", "k.key", "is a file: name a folder for the new films"),
+        ("archive", "out", "archive", "is a folder: name a file, for instance"),
+    ],
+)
+def test_files_and_folders_taken_for_each_other_are_sentences(hilum, archive, tmp_path, folder, out, key, sentence):
+    (tmp_path / "file").write_text("")
+    words = (archive.parent / folder, "--out", tmp_path / out, "--key", tmp_path / key)
+    answer = hilum("data", "deidentify", *words)
+    assert answer.code == 1
+    assert sentence in answer.sentence

@@ -118,6 +118,8 @@ def _keep(answer: Record, out: Path, found: CleanFolder) -> str:
 
 def _check_apart(folder: Path, out: Path, map_file: Path | None) -> None:
     source, target = folder.resolve(), out.resolve()
+    if target.is_file():
+        raise InvalidValueError(f"{out} is a file: name a folder for the new films")
     if source == target or source in target.parents or target in source.parents:
         raise InvalidValueError(f"{out} and {folder} lie within each other: give a folder of its own for the new films")
     if map_file and target in map_file.resolve().parents:

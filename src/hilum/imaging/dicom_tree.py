@@ -47,6 +47,8 @@ def find_dicom(folder: Path) -> DicomTree:
     Raises:
         InvalidValueError: There is no such folder, or not one DICOM file in it.
     """
+    if folder.is_file():
+        raise InvalidValueError(f"{folder} is a file: name the folder that holds the DICOM files")
     if not folder.is_dir():
         raise InvalidValueError(f"there is no folder {folder}: name the folder that holds the DICOM files")
     tree = DicomTree()

@@ -72,6 +72,8 @@ def open_key(path: Path, *, create: bool = True) -> IdentityKey:
         InvalidValueError: It is not there, too short, or others can read it.
         OSError: It cannot be read or written.
     """
+    if path.is_dir():
+        raise InvalidValueError(f"the key {path} is a folder: name a file, for instance {path / 'hospital.key'}")
     if create and not path.exists():
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
             stream.write(secrets.token_hex(_SECRET_BYTES) + "\n")
