@@ -118,6 +118,31 @@ def test_ctrl_c_is_130(hilum, monkeypatch):
     assert (answer.code, answer.sentence.strip()) == (130, "stopped")
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("data", "prepare", "m.parquet", "--out", "s"), "stopped; the same command goes on where it was"),
+        (("--threads", "2", "data", "prepare", "m.parquet", "--out", "s"), "the same command goes on where it was"),
+        (("data", "split", "m.parquet"), "stopped"),
+    ],
+)
+def test_ctrl_c_says_how_to_go_on(hilum, monkeypatch, words, sentence):
+    def stopped(_path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hilum.data.read_manifest", stopped)
+    answer = hilum(*words)
+    assert answer.code == 130
+    assert answer.sentence.strip().endswith(sentence)
+
+
+def test_a_word_that_an_option_does_not_know_is_answered_with_the_nearest(hilum):
+    answer = hilum("data", "import", "chexpert", "x", "--out", "m.parquet", "--uncertain", "smoth")
+    assert answer.code == 2
+    assert "unknown value 'smoth'. Did you mean 'smooth'? Known: ignore, one, smooth, zero." in answer.err
+    assert "Value error" not in answer.err
+
+
 def test_threads_are_set_before_anything_computes(hilum, tmp_path, monkeypatch):
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     for name in names:

@@ -77,6 +77,14 @@ def test_long_commands_stand_below_each_other(capsys):
     assert capsys.readouterr().out.splitlines() == [f" next: hilum {'a' * 90}", "       hilum b"]
 
 
+def test_where_nothing_was_left_to_do_no_count_is_shown(capsys):
+    with progress("preparing"):
+        pass
+    with progress("looking", transient=True):
+        pass
+    assert capsys.readouterr().err == " preparing: nothing was left to do\n"
+
+
 def test_a_long_line_is_not_cut_in_a_pipe(capsys):
     say("word " * 100)
     assert len(capsys.readouterr().out.splitlines()) == 1
@@ -133,6 +141,15 @@ def test_what_an_earlier_process_did_took_no_time(capsys, monkeypatch):
         " going on  1,030/1,090  time left 1:00",
         " going on  1,060/1,090  time left 0:30",
     ]
+
+
+def test_a_bar_says_that_nothing_was_left_to_do(monkeypatch):
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100)
+    monkeypatch.setattr(_terminal, "_console", lambda **_: console)
+    with progress("reading"):
+        pass
+    assert "reading: nothing was left to do" in screen.getvalue()
 
 
 def test_progress_on_a_terminal_is_a_bar(monkeypatch):

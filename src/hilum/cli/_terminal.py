@@ -31,6 +31,7 @@ _UNSEEN = {
     )
 }
 """Signs that a terminal obeys instead of showing them; a file's name may hold any."""
+_NOTHING = "nothing was left to do"
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -119,7 +120,9 @@ def progress(label: str, *, transient: bool = False) -> Iterator[OnProgress]:
             console=console,
             transient=transient,
         ) as bar:
-            yield _Bar(bar, label)
+            shown = _Bar(bar, label)
+            yield shown
+            shown.finish()
     else:
         lines = _Lines(label)
         yield lines
@@ -133,8 +136,14 @@ class _Bar:
     def __init__(self, bar: Progress, label: str) -> None:
         self._bar = bar
         self._task = bar.add_task(label, total=None)
+        self._label, self._idle = label, True
+
+    def finish(self) -> None:
+        if self._idle:
+            self._bar.update(self._task, completed=0, total=0, description=f"{self._label}: {_NOTHING}")
 
     def __call__(self, done: int, total: int, label: str = "", /) -> None:
+        self._idle = False
         self._bar.update(self._task, completed=done, total=total, description=label or None)
 
 
@@ -159,6 +168,9 @@ class _Lines:
             complain(f"{self._label}  {done:,}/{total:,}  time left {clock(left)}")
 
     def finish(self) -> None:
+        if self._before is None:
+            complain(f"{self._label}: {_NOTHING}")
+            return
         complain(f"{self._label}  {self._done:,}/{self._total:,}  {clock(time.monotonic() - self._started)}")
 
 

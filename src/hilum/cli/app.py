@@ -1,12 +1,14 @@
 """All verbs under one roof: errors as sentences, exit codes 0 done, 1 failed, 2 wrong usage."""
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from hilum import __version__
 from hilum.cli._terminal import complain, say
@@ -27,15 +29,43 @@ from hilum.cli.predict import predict
 from hilum.cli.report import report
 from hilum.cli.runs import list_all, show, sync, ui
 from hilum.cli.train import train
-from hilum.errors import HilumError
+from hilum.errors import HilumError, UnknownNameError
 
 __all__ = ["app", "main"]
 
 _STOPPED = 130
+_RESUMED = {
+    ("data", "get"): "the same command",
+    ("data", "prepare"): "the same command",
+    ("train",): "the same command with --resume",
+}
+"""Verbs that keep what they did, and what goes on with it."""
+
+_NOT_ONE_OF = re.compile(r"(?:value error, )?'(?P<value>.*)' is not one of (?P<names>'.*')\.?", re.IGNORECASE)
+
+
+class _Verbs(TyperGroup):
+    """Verbs whose options say the nearest word, as every other error of hilum does."""
+
+    def invoke(self, *context: Any) -> Any:  # noqa: ANN401 - typer has its contexts from click or from itself
+        """Run the verb that was named."""
+        try:
+            return super().invoke(*context)
+        except typer.BadParameter as error:
+            error.message = _with_nearest(error.message)
+            raise
+
+
+def _with_nearest(message: str) -> str:
+    found = _NOT_ONE_OF.fullmatch(message)
+    if not found:
+        return message
+    return str(UnknownNameError("value", found["value"], re.findall(r"'([^']*)'", found["names"])))
 
 
 def _group(sentence: str) -> typer.Typer:
     return typer.Typer(
+        cls=_Verbs,
         help=sentence,
         no_args_is_help=True,
         add_completion=False,
@@ -96,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(_about_file(error))
         return 1
     except SystemExit as end:
-        return _exit_code(end)
+        return _exit_code(end, words)
     return 0
 
 
@@ -106,9 +136,11 @@ def _about_file(error: OSError) -> str:
     return f"{where}{error.strerror or error}. Is the path right, and may this user use it?"
 
 
-def _exit_code(end: SystemExit) -> int:
+def _exit_code(end: SystemExit, words: Sequence[str]) -> int:
     if end.code == _STOPPED:
-        complain("stopped")
+        named = [word for word in words if not word.startswith("-") and not word.isdecimal()]
+        how = next((again for verb, again in _RESUMED.items() if tuple(named[: len(verb)]) == verb), "")
+        complain(f"stopped; {how} goes on where it was" if how else "stopped")
     return end.code if isinstance(end.code, int) else int(end.code is not None)
 
 
