@@ -130,6 +130,21 @@ def test_a_lut_is_held_at_its_ends(dicom, ramp):
     assert np.abs(image.pixels - table[np.clip(ramp.astype(int) - 100, 0, 3)] / 255).max() < 1e-6
 
 
+def test_a_lookup_table_of_12_bits_that_is_said_to_have_16_is_scaled_by_12(dicom, ramp):
+    table = np.linspace(0, 4095, 4096).round().astype(int)
+    right = read_image(dicom(ramp, BitsStored=12, VOILUTSequence=lut(4096, 0, 12, table)))
+    said = read_image(dicom(ramp, BitsStored=12, VOILUTSequence=lut(4096, 0, 16, table)))
+    assert (said.pixels == right.pixels).all()
+    assert "bit_depth" in said.facts.flags
+    assert "bit_depth" not in right.facts.flags
+
+
+def test_a_window_of_an_unknown_form_is_not_taken_for_a_linear_one(dicom, ramp):
+    image = read_image(dicom(ramp, WindowCenter=2000, WindowWidth=1000, VOILUTFunction="LOGARITHMIC"))
+    assert "window_ignored" in image.facts.flags
+    assert image.facts.window.startswith("range")
+
+
 def test_a_lut_of_65536_entries_says_0(dicom):
     stored = np.array([[0, 1, 40000, 65535]], dtype=np.uint16)
     table = np.arange(65536)[::-1]

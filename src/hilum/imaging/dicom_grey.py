@@ -13,7 +13,7 @@ from jaxtyping import Float64
 from hilum.errors import ImageRefusedError
 from hilum.imaging.dicom_header import is_encapsulated, native_bytes, pydicom_errors
 from hilum.imaging.dicom_value import number_of, real_of, syntax_of, text_of
-from hilum.imaging.picture_file import grey_of_colour
+from hilum.imaging.picture_file import bits_in_use, grey_of_colour
 from hilum.imaging.refusal import refuse
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["modality_values", "padding_of", "stored_values", "windowed"]
 
 _RLE, _BIG_ENDIAN = "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.2"
+_FUNCTIONS = {"LINEAR", "LINEAR_EXACT", "SIGMOID"}
 Values = Float64[np.ndarray, "height width"]
 
 
@@ -117,7 +118,14 @@ def modality_values(dataset: "Dataset", stored: Values) -> Values:
 
 def _looked_up(table: "Dataset", values: Values, syntax: str) -> Values:
     """Apply a lookup table (PS3.3 C.11.1.1): values below its first entry take the first, above its last the last."""
-    entries, first, bits = (int(number) for number in table.LUTDescriptor)
+    lut, first = _entries(table, syntax), int(table.LUTDescriptor[1])
+    if first > 32767 and (values.min() < 0 or values.max() < first):  # the bits of a negative number
+        first -= 65536
+    return np.asarray(lut[np.clip(np.rint(values).astype(np.int64) - first, 0, lut.size - 1)])
+
+
+def _entries(table: "Dataset", syntax: str) -> Float64[np.ndarray, " entry"]:
+    entries, _, bits = (int(number) for number in table.LUTDescriptor)
     data = table.LUTData
     if isinstance(data, bytes):
         if syntax == _BIG_ENDIAN:
@@ -126,9 +134,7 @@ def _looked_up(table: "Dataset", values: Values, syntax: str) -> Values:
     lut = np.asarray(data, dtype=np.float64)[: entries or 65536]
     if lut.size == 0:
         raise refuse("pixel_mismatch", "The header holds an empty lookup table.")
-    if first > 32767 and (values.min() < 0 or values.max() < first):  # the bits of a negative number
-        first -= 65536
-    return np.asarray(lut[np.clip(np.rint(values).astype(np.int64) - first, 0, lut.size - 1)])
+    return lut
 
 
 def windowed(dataset: "Dataset", values: Values, padding: np.ndarray, flags: list[str]) -> tuple[Values, str]:
@@ -140,15 +146,19 @@ def windowed(dataset: "Dataset", values: Values, padding: np.ndarray, flags: lis
     if number_of(dataset, "SamplesPerPixel", 1) != 1:
         return values / 255, "full range"
     if dataset.get("VOILUTSequence"):
-        table = dataset.VOILUTSequence[0]
-        top = float(2 ** int(table.LUTDescriptor[2]) - 1)
-        if top < 1:
-            raise refuse("pixel_mismatch", "The header holds a lookup table of 0 bits.")
-        return np.clip(_looked_up(table, values, syntax_of(dataset)) / top, 0, 1), "VOI LUT"
+        table, syntax = dataset.VOILUTSequence[0], syntax_of(dataset)
+        bits = int(table.LUTDescriptor[2])
+        if not 1 <= bits <= 16:
+            raise refuse("pixel_mismatch", f"The header holds a lookup table of {bits} bits.")
+        in_use = bits_in_use(int(_entries(table, syntax).max()))
+        if in_use < bits - 1:  # a table of 12 bits that is said to be one of 16 would show next to nothing
+            flags.append("bit_depth")
+            bits = in_use
+        return np.clip(_looked_up(table, values, syntax) / (2**bits - 1), 0, 1), "VOI LUT"
     centre, width = real_of(dataset, "WindowCenter", math.nan), real_of(dataset, "WindowWidth", math.nan)
     if math.isfinite(centre) and math.isfinite(width):
         function = text_of(dataset, "VOILUTFunction") or "LINEAR"
-        if width >= 1 or (width > 0 and function != "LINEAR"):
+        if function in _FUNCTIONS and (width >= 1 or (width > 0 and function != "LINEAR")):
             grey = _window(values, centre, width, function)
             if grey[~padding].min() < grey[~padding].max():
                 return grey, f"window {centre:g}/{width:g}"

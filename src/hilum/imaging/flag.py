@@ -23,7 +23,7 @@ FLAGS: dict[str, str] = {
     "small": "One side has fewer than 128 pixels: most findings cannot be seen at this size.",
     "collimated": "More than a tenth of the film is an even border around the exposed field; content_box is the field.",
     "window_ignored": "The header's window shows nothing or cannot be used; the film's own range was used instead.",
-    "bit_depth": "A 16-bit picture uses fewer bits; it was scaled by those in use.",
+    "bit_depth": "A picture or a lookup table uses fewer bits than it says; it was scaled by those in use.",
     "transparency": "The picture is transparent in places; it was laid over black.",
     "trailing_data": "The file holds more pixel data than the header promises; the surplus was left out.",
     "no_spacing": "The header does not say how large a pixel is, so nothing can be given in mm.",

@@ -16,7 +16,7 @@ from hilum.imaging.quiet import ignore_warnings_of
 from hilum.imaging.refusal import check_size, refuse
 from hilum.records import Image, ImageFacts
 
-__all__ = ["encode_png", "grey_of_colour", "read_picture", "write_png"]
+__all__ = ["bits_in_use", "encode_png", "grey_of_colour", "read_picture", "write_png"]
 
 _PILLOW_ERRORS = (
     OSError,
@@ -155,12 +155,17 @@ def _without_alpha(picture: Pillow.Image) -> tuple[Float32[np.ndarray, "height w
     return grey / 255 * alpha, "full range", flags
 
 
+def bits_in_use(highest: int) -> int:
+    """Return how many bits grey values up to ``highest`` come from: 8, 10, 12, 14 or 16."""
+    return max(8, highest.bit_length() + highest.bit_length() % 2)
+
+
 def _deep(values: np.ndarray) -> tuple[Float32[np.ndarray, "height width"], str, tuple[str, ...]]:
     """Scale 16-bit grey by the bits that are in use, 8, 10, 12, 14 or 16: 12-bit films come in 16-bit files."""
     low, high = int(values.min()), int(values.max())
     if low < 0 or high > 65535:
         raise refuse("value_range", f"Grey values run from {low} to {high}.")
-    bits = max(8, high.bit_length() + high.bit_length() % 2)
+    bits = bits_in_use(high)
     flags = () if bits == 16 else ("bit_depth",)
     return (values / (2**bits - 1)).astype(np.float32), f"{bits} of 16 bits", flags
 
