@@ -42,3 +42,15 @@ def test_labels_in_conflict_are_named(examine, manifest_of):
     (check,) = examine(duplicates_in_conflict, manifest, duplicates=PAIRS).values()
     assert check.n_films == 1
     assert check.films[0].detail.endswith("Mass, Nodule")
+
+
+def test_of_many_copies_none_escapes(examine, manifest_of):
+    """Only a chain of pairs is known: every copy outside the test split leaks all the same."""
+    splits = pd.Series(["train", "validation", "train", "test", "train"], dtype=object)
+    chain = [DuplicatePair(0, 1, 0.99), DuplicatePair(1, 2, 0.93), DuplicatePair(2, 3, 0.96)]
+    found = examine(duplicate_films, manifest_of(5, split=splits, patients=range(5)), duplicates=chain)
+    leaks = found["duplicate_across_splits"]
+    left_out = {film.image_id for film in leaks.films}
+    assert left_out == {f"{place:08d}_000.png" for place in range(3)}
+    assert {film.other for film in leaks.films if "test" in film.detail} == {"00000003_000.png"}
+    assert sum("0.930" in film.detail for film in leaks.films) == 3

@@ -1,9 +1,12 @@
 """Checks of films that look the same: within a patient, across patients, across splits, with labels in conflict."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from hilum.data.doctor.examination import MOST_NAMED, Examination
 from hilum.data.sentence import count
@@ -22,7 +25,7 @@ def duplicate_films(examination: Examination) -> Iterator[DoctorCheck]:
     """Films that stand twice under other names: re-encoded, resized or cropped a little."""
     subject = examination.subject
     leaks, strangers, siblings = [], [], []
-    for pair in examination.duplicates:
+    for pair in _with_best_copy(examination):
         splits = {subject.splits[pair.row_a], subject.splits[pair.row_b]} - {None}
         if len(splits) == 2:
             leaks.append(pair)
@@ -71,7 +74,7 @@ def duplicates_in_conflict(examination: Examination) -> Iterator[DoctorCheck]:
     targets = examination.subject.manifest.targets()
     names = examination.subject.manifest.findings
     conflicting, details = [], []
-    for pair in examination.duplicates:
+    for pair in _with_best_copy(examination):
         differs = (targets[pair.row_a] + targets[pair.row_b]) == 1
         if differs.any():
             conflicting.append(pair)
@@ -88,6 +91,34 @@ def duplicates_in_conflict(examination: Examination) -> Iterator[DoctorCheck]:
         ),
         details=details,
     )
+
+
+def _with_best_copy(examination: Examination) -> "list[DuplicatePair]":
+    """Return the pairs, and each film of three copies or more beside the copy that is kept: no copy escapes a check.
+
+    Of many copies of one film not all pairs are looked for.
+    """
+    pairs = examination.duplicates
+    if not pairs:
+        return []
+    ends = np.array([(pair.row_a, pair.row_b) for pair in pairs])
+    n_images = len(examination.subject.splits)
+    links = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(n_images, n_images))
+    group = connected_components(links, directed=False)[1]
+    rank = np.array([_RANK.get(str(split), -1) for split in examination.subject.splits])
+    films = np.unique(ends)
+    best = dict(zip(*(part[np.lexsort((-films, rank[films]))] for part in (group[films], films)), strict=True))
+    least: dict[int, DuplicatePair] = {}
+    for pair in pairs:
+        known = least.setdefault(group[pair.row_a], pair)
+        least[group[pair.row_a]] = min(known, pair, key=lambda one: one.similarity)
+    named = {(pair.row_a, pair.row_b) for pair in pairs}
+    rest = []
+    for film in films.tolist():
+        one, two = sorted((film, int(best[group[film]])))
+        if one != two and (one, two) not in named:
+            rest.append(replace(least[group[film]], row_a=one, row_b=two))
+    return [*pairs, *rest]
 
 
 def _pairs(
