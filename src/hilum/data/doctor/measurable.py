@@ -9,6 +9,7 @@ from jaxtyping import Bool
 from hilum.data.doctor.examination import Examination
 from hilum.data.doctor.subject import Subject
 from hilum.data.manifest import SPLITS
+from hilum.data.sentence import count
 from hilum.errors import InvalidValueError
 from hilum.records import MEASURABLE_POSITIVES, DoctorCheck, Interval, MeasurableFinding, SuspectFilm
 
@@ -79,8 +80,8 @@ def few_positives(examination: Examination) -> Iterator[DoctorCheck]:
             title="findings too rare to measure",
             severity="note",
             sentence=(
-                f"{len(scarce)} findings have fewer than {MEASURABLE_POSITIVES} films with them, or without, to be "
-                f"measured on ({names}{more})."
+                f"{count(len(scarce), 'finding', 'have')} fewer than {MEASURABLE_POSITIVES} films with them, or without, to "
+                f"be measured on ({names}{more})."
             ),
             fix="Report them apart, pool patient-wise folds (`hilum data split --folds`), or add films.",
             n_films=len(scarce),

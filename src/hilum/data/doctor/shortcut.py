@@ -14,6 +14,7 @@ import pandas as pd
 from jaxtyping import Bool, Float, Float32, Int
 
 from hilum.data.doctor.examination import Examination
+from hilum.data.sentence import count
 from hilum.metrics import auroc, bootstrap_auroc, mean_over_findings, percentile_interval
 from hilum.records import MEASURABLE_POSITIVES, DoctorCheck, MacroMetric, Severity, ShortcutProbe
 
@@ -133,7 +134,7 @@ def _probe(
         n_images=len(targets),
         sentence=(
             f"{probe.title[0].upper()}{probe.title[1:]} alone reaches {mean:.3f} ({low:.3f} to {high:.3f}) mean AUROC "
-            f"over {len(names)} findings, {values[best]:.3f} for {names[best].replace('_', ' ')}"
+            f"over {count(len(names), 'finding')}, {values[best]:.3f} for {names[best].replace('_', ' ')}"
             + (f": {probe.lesson[0].lower()}{probe.lesson[1:]}" if low >= _TELLING else ": hardly more than chance.")
         ),
     )
