@@ -199,7 +199,7 @@ def test_another_schema_is_refused_with_both_numbers(folder):
 def test_what_is_no_folder_is_no_bundle(tmp_path, path):
     (tmp_path / "file").touch()
     for read in (load_bundle, digest_of):
-        with pytest.raises(BundleError, match=r"is not a bundle that can be read: bundle\.json"):
+        with pytest.raises(BundleError, match=r"is not a bundle, as it holds no bundle\.json: .*runs/NAME/bundle"):
             read(tmp_path / path)
 
 

@@ -260,7 +260,7 @@ def test_a_bundle_of_another_backbone_is_refused_with_what_to_set(bundle):
 
 
 def test_a_folder_that_is_no_bundle_is_refused(tmp_path):
-    with pytest.raises(BundleError, match="is not a bundle that can be read"):
+    with pytest.raises(BundleError, match="is not a bundle, as it holds no"):
         load(make(), init=str(tmp_path))
 
 

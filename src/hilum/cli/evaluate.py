@@ -19,8 +19,8 @@ def evaluate(
     context: typer.Context,
     run: Annotated[Path | None, typer.Option(help="A run folder: its bundle is evaluated, its report written.")] = None,
     bundle: Annotated[Path | None, typer.Option(help="A bundle that lies elsewhere; needs --out.")] = None,
-    manifest: Annotated[Path | None, typer.Option(help="The manifest with the films to judge on.")] = None,
-    store: Annotated[Path | None, typer.Option(help="Its pixel store.")] = None,
+    manifest: Annotated[Path | None, typer.Option(help="The manifest with the films to judge on, split.")] = None,
+    store: Annotated[Path | None, typer.Option(help="The pixel store of its films.")] = None,
     predictions: Annotated[Path | None, typer.Option(help="Instead of a bundle: a CSV file of probabilities.")] = None,
     labels: Annotated[Path | None, typer.Option(help="For --predictions: NIH's label file or a manifest.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for evaluation.json and report.html.")] = None,
@@ -28,8 +28,10 @@ def evaluate(
     allow_overlap: Annotated[
         bool, typer.Option("--allow-overlap", help="Judge on training patients too; the report says so in red.")
     ] = False,
-    bootstrap: Annotated[int, typer.Option(min=0, help="Replicates for the intervals.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Seed of the replicates.")] = 0,
+    bootstrap: Annotated[
+        int, typer.Option(min=0, help="Resamples of the patients, for the intervals; 0 for none.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the resamples.")] = 0,
     tracker: Annotated[
         str | None,
         typer.Option(help="Who is told of a run's evaluation: mlflow, none, or auto (if not given): mlflow if there."),
@@ -113,5 +115,5 @@ def _evaluate_file(predictions: Path, labels: Path, out: Path, *, bootstrap: int
     page = write_report(out / "report.html", evaluation)
     show_evaluation(evaluation)
     for reason, n in evaluation.counts.items():
-        say(f"{n:,} {reason}")
+        say(f"{n:,} {reason if n != 1 else reason.replace('films', 'film', 1)}")
     wrote(out / "evaluation.json", page)
