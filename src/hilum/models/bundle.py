@@ -260,7 +260,7 @@ def _read(folder: Path, name: str) -> bytes:
     except OSError as error:
         if name == _SPEC and not (folder / name).exists():
             raise BundleError(
-                f"{folder} is not a bundle, as it holds no {name}: name the folder that training wrote, runs/NAME/bundle"
+                f"{folder} is not a bundle, as it holds no {name}: name a folder that training wrote, runs/NAME/bundle"
             ) from None
         raise BundleError(f"{folder} is not a bundle that can be read: {name}: {error.strerror}") from None
 

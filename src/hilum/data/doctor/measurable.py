@@ -80,8 +80,8 @@ def few_positives(examination: Examination) -> Iterator[DoctorCheck]:
             title="findings too rare to measure",
             severity="note",
             sentence=(
-                f"{count(len(scarce), 'finding', 'have')} fewer than {MEASURABLE_POSITIVES} films with them, or without, to "
-                f"be measured on ({names}{more})."
+                f"{count(len(scarce), 'finding', 'have')} fewer than {MEASURABLE_POSITIVES} films with it, or without, "
+                f"to be measured on ({names}{more})."
             ),
             fix="Report them apart, pool patient-wise folds (`hilum data split --folds`), or add films.",
             n_films=len(scarce),
