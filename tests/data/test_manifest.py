@@ -141,6 +141,26 @@ def test_files_that_are_no_manifests(tmp_path, manifest_of):
         read_manifest(path)
 
 
+def test_damaged_manifests(tmp_path, manifest_of):
+    path = tmp_path / "m.parquet"
+    manifest_of(2).save(path)
+    good = pq.read_table(path)
+    frame = good.to_pandas()
+    for name, values, words in [
+        ("path", [None, "a"], r"damaged manifest \(TypeError\)"),
+        ("Mass", ["yes", "no"], "column Mass holds something else than numbers"),
+        ("age_years", ["old", "young"], "column age_years holds something else than numbers"),
+    ]:
+        changed = pa.Table.from_pandas(frame.assign(**{name: values}), preserve_index=False)
+        pq.write_table(changed.replace_schema_metadata(good.schema.metadata), path)
+        with pytest.raises(DataError, match=words):
+            read_manifest(path)
+    for meta in (b"{", b"[]", b'{"schema_version": 2}', b'{"schema_version": 2, "findings": 3}', b"\xff"):
+        pq.write_table(good.replace_schema_metadata({b"hilum": meta}), path)
+        with pytest.raises(DataError, match="damaged manifest"):
+            read_manifest(path)
+
+
 def test_a_manifest_that_cannot_be_written(tmp_path, manifest_of):
     (tmp_path / "file").touch()
     with pytest.raises(StorageError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -290,16 +290,27 @@ def open_manifest(path: Path) -> ManifestContent:
         arrow = pq.read_table(path)
     except (pa.ArrowInvalid, OSError):
         raise DataError(f"{path} is no Parquet file, so no manifest. `hilum data import` makes one.") from None
-    meta = json.loads((arrow.schema.metadata or {}).get(_METADATA, b"{}"))
+    try:
+        meta = json.loads((arrow.schema.metadata or {}).get(_METADATA, b"{}"))
+        return _content(path, arrow.to_pandas(), meta)
+    except DataError:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise DataError(f"{path} is a damaged manifest ({type(error).__name__}): import the films anew.") from None
+
+
+def _content(path: Path, table: pd.DataFrame, meta: dict[str, Any]) -> ManifestContent:
     version = meta.get("schema_version")
     if not isinstance(version, int) or not _OLDEST_SCHEMA <= version <= _SCHEMA:
         raise DataError(f"{path} was not written by this version of hilum: import the films anew.")
-    table = arrow.to_pandas()
     if version == 1:
         table["source"] = ""
     missing = [name for name in (*_COLUMNS, *meta["findings"]) if name not in table.columns]
     if missing:
         raise DataError(f"{path} has no column {missing[0]}, which every manifest has: import the films anew.")
+    words = [name for name in (*meta["findings"], "age_years") if not pd.api.types.is_numeric_dtype(table[name])]
+    if words:
+        raise DataError(f"{path}: column {words[0]} holds something else than numbers: import the films anew.")
     folder = path.resolve().parent
     table["path"] = [str(folder / film) for film in table["path"]]
     table["split"] = table["split"].astype(object).where(table["split"].notna(), None)
