@@ -8,6 +8,7 @@ from hilum.data.doctor.patients import (
     age_jumps,
     bundle_apart,
     known_to_bundle,
+    patients_alike,
     several_sexes,
     strange_splits,
     torn_patients,
@@ -63,6 +64,15 @@ def test_what_a_bundle_was_compared_with_is_said_where_all_is_well(manifest_of):
 def test_two_sexes_are_found(examine, manifest_of):
     (check,) = examine(several_sexes, manifest_of(6, sex=["F", "M", "F", "", "M", "M"])).values()
     assert [film.detail for film in check.films] == ["F", "M"]
+
+
+def test_ids_that_are_nearly_the_same_are_named(examine, manifest_of):
+    (check,) = examine(
+        patients_alike, manifest_of(6, patient_id=["007", "7", "70", "ann lee", "Ann  Lee", "0"])
+    ).values()
+    assert [film.image_id for film in check.films] == [f"{row:08d}_000.png" for row in (0, 1, 3, 4)]
+    assert check.sentence.startswith("4 patient ids differ")
+    assert not examine(patients_alike, manifest_of(6, patient_id=["1", "1", "10", "100", "0001a", "a1"]))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from hilum.records import DoctorCheck
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["age_jumps", "known_to_bundle", "several_sexes", "strange_splits", "torn_patients"]
+__all__ = ["age_jumps", "known_to_bundle", "patients_alike", "several_sexes", "strange_splits", "torn_patients"]
 
 _LONGEST_YEARS = 20
 _BACK_YEARS = 1
@@ -106,6 +106,25 @@ def several_sexes(examination: Examination) -> Iterator[DoctorCheck]:
             "Look them up; a split by patient is only as good as its ids.",
         ),
         details=lambda row: str(table["sex"].iloc[row]),
+    )
+
+
+def patients_alike(examination: Examination) -> Iterator[DoctorCheck]:
+    """Patient ids that differ by capitals, blanks or leading zeros alone: one person may count as two."""
+    ids = pd.Series(np.asarray(examination.subject.patients, dtype=object)).astype(str)
+    bare = ids.str.casefold().str.replace(r"\s+", "", regex=True).str.lstrip("0")
+    alike = ids.groupby(bare).transform("nunique") > 1
+    yield from found(
+        examination,
+        np.flatnonzero(alike),
+        severity="warning",
+        words=(
+            "patients_alike",
+            "patient ids that are nearly the same",
+            f"{count(int(ids[alike].nunique()), 'patient id', 'differ')} from another by capitals, blanks or leading "
+            "zeros alone, with {n}: if they are one person, a split may part the films.",
+            "Write each patient's id in one way, and import anew.",
+        ),
     )
 
 
