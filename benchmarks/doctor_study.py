@@ -15,7 +15,6 @@ import tempfile
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 import pandas as pd
@@ -237,13 +236,12 @@ def contact_sheet(path, pairs, paths):
     sheet.save(path)
 
 
-def page(counts, beside, rest, twins, judged, n_films, minutes, options):
+def page(counts, beside, rest, twins, judged, n_films, options):
     lines = [
         "# 0004: what the doctor finds of planted faults",
         "",
         f"**Asked.** Of faults planted into {n_films:,} real films of two encodings (256 and 320 px; many stand in",
         "both), how many does `hilum data doctor` name under the right check, and what does it name beside them?",
-        f"It took {minutes:.0f} minutes, with other work beside it.",
         "",
         "**How far it is held out.** Thresholds were chosen on films of the same set, before this planting: other",
         "films and other pictures were drawn here (seed and pictures as in the command), and nothing was changed",
@@ -297,9 +295,7 @@ def main():
     work = given.work or Path(tempfile.mkdtemp(prefix="hilum-doctor-"))
     work.mkdir(parents=True, exist_ok=True)
     table, findings, garden = garden_of(given.folders, work, other_pictures(given.pictures), given.seed)
-    start = perf_counter()
     report, _ = examine_manifest(subject_of_table(table, findings), cache=work / "thumbnails.npz")
-    minutes = (perf_counter() - start) / 60
     found = named(report)
     (work / "report.json").write_text(report.model_dump_json(indent=1))
     counts = count_found(found, garden.planted, KINDS)
@@ -311,7 +307,7 @@ def main():
     judged = json.loads(given.judged.read_text()) if given.judged else {}
     beside = count_found(found, garden.planted, BESIDE)
     options = f"--seed {given.seed}" + (" --pictures FOLDER" if given.pictures else "")
-    n_kinds, text = page(counts, beside, rest, twins, judged, len(table), minutes, options)
+    n_kinds, text = page(counts, beside, rest, twins, judged, len(table), options)
     print(text)
     if given.page:
         given.page.write_text(text)
