@@ -451,10 +451,11 @@ def test_numbers_that_are_refused():
                 next(reader.squares([], size, rule=rule))
 
 
-# No main guard, on purpose: a user's script needs none.
+# No main guard, on purpose: a user's script needs none. Started in the background, tests would ignore Ctrl-C.
 SCRIPT = """
-import sys
+import signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, sys.argv[1])
 import film_tasks
 from hilum.imaging import FilmReader
