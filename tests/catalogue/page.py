@@ -8,6 +8,14 @@ from catalogue.cases import CASES
 
 __all__ = ["page_parts"]
 
+NOT_SEEN = {
+    "a JPEG-LS or 12-bit JPEG stream that was cut and then given an end mark": "the decoder fills up what is missing "
+    "and does not say so",
+    "bytes changed within a scan of JPEG or JPEG 2000": "these codes carry no checksum",
+    "a JPEG whose header lies about its height or width": "the decoder reads what the header asks for",
+    "a PNG of 16-bit colour, or of 16-bit grey with transparency": "it goes through 8 bits",
+    "a signed 16-bit TIFF": "its zero is taken for the middle of the range",
+}
 _ANSWERS = {"accept": "read", "flag": "read and flagged", "refuse": "refused"}
 Table = Callable[[str, Iterable[Sequence[str]]], str]
 
@@ -22,12 +30,16 @@ def page_parts(table: Table) -> list[str]:
     for row, cases in of_row(CASES).items():
         header = "case|what it is|answer|code|largest difference"
         parts += [f"## {ROWS[row]}", table(header, [_cells(case) for case in cases])]
+    unseen = [(_sentence(what), f"{_sentence(why)}.") for what, why in NOT_SEEN.items()]
     later = [(_sentence(what), f"{_sentence(reason)}.") for what, reason in FOR_THE_SERVICE.items()]
     return [
         *parts,
         "## What one file cannot show",
         "Parts of the catalogue that concern a service or a network, not the reading of a file.",
         table("what|why not here", later),
+        "## What hilum does not see",
+        "Known, not mended: such files are read, and nothing but a flag of the picture itself may warn.",
+        table("what|why", unseen),
     ]
 
 
