@@ -12,7 +12,7 @@ from hilum.errors import InvalidValueError
 if TYPE_CHECKING:
     from hilum.data import Manifest
 
-__all__ = ["IMPORTS", "Out", "column_pairs", "import_chestmnist", "import_csv"]
+__all__ = ["IMPORTS", "FindingColumns", "LabelColumn", "Out", "column_pairs", "import_chestmnist", "import_csv"]
 
 
 def _parquet(out: Path) -> Path:
@@ -24,6 +24,11 @@ def _parquet(out: Path) -> Path:
 
 
 Out = Annotated[Path, typer.Option("--out", help="The manifest to write (.parquet).", callback=_parquet)]
+LabelColumn = Annotated[str | None, typer.Option(help="A column such as 'Effusion|Mass', or 'No Finding' alone.")]
+FindingColumns = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FINDING=COLUMN", help="A column of 1, 0 or nothing (unknown); may be given again."),
+]
 Images = Annotated[list[Path] | None, typer.Option(help="A folder of films; may be given again.")]
 Uncertain = Annotated[
     Literal["ignore", "zero", "one", "smooth"],
@@ -92,13 +97,8 @@ def import_csv(
     path_column: Annotated[str, typer.Option(help="The column that names the film's file.")],
     patient_column: Annotated[str, typer.Option(help="The column that tells patients apart; splits go by it.")],
     out: Out,
-    label_column: Annotated[
-        str | None, typer.Option(help="A column such as 'Effusion|Mass', or 'No Finding' alone.")
-    ] = None,
-    finding_columns: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FINDING=COLUMN", help="A column of 1, 0 or nothing (unknown); may be given again."),
-    ] = None,
+    label_column: LabelColumn = None,
+    finding_columns: FindingColumns = None,
     view_column: Annotated[str | None, typer.Option(help="The column with PA, AP ...")] = None,
     sex_column: Annotated[str | None, typer.Option(help="The column with M or F.")] = None,
     age_column: Annotated[str | None, typer.Option(help="The column with ages, such as 60, 060Y or 018M.")] = None,

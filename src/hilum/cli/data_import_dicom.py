@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from hilum.cli._terminal import count, follow, progress, say, wrote
-from hilum.cli.data_import import Out, column_pairs
+from hilum.cli.data_import import FindingColumns, LabelColumn, Out, column_pairs
 from hilum.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -29,13 +29,8 @@ def import_dicom(
         str | None,
         typer.Option(metavar="COLUMN=KIND", help="What names a row's film: sop_uid, file, study_uid or accession."),
     ] = None,
-    label_column: Annotated[
-        str | None, typer.Option(help="A column such as 'Effusion|Mass', or 'No Finding' alone.")
-    ] = None,
-    finding_columns: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FINDING=COLUMN", help="A column of 1, 0 or nothing (unknown); may be given again."),
-    ] = None,
+    label_column: LabelColumn = None,
+    finding_columns: FindingColumns = None,
     without_id: Annotated[
         Literal["refuse", "study", "skip"],
         typer.Option(help="Films without patient id: an error, each study a patient, or left out."),

@@ -105,7 +105,7 @@ def modality_values(dataset: "Dataset", stored: Values) -> Values:
     """Apply the Modality LUT or rescale slope and intercept (PS3.3 C.11.1); refuses infinity."""
     if dataset.get("ModalityLUTSequence"):
         table = dataset.ModalityLUTSequence[0]
-        return _looked_up(table, stored, syntax_of(dataset))
+        return _looked_up(table, _entries(table, syntax_of(dataset)), stored)
     slope, intercept = real_of(dataset, "RescaleSlope", 1.0), real_of(dataset, "RescaleIntercept", 0.0)
     if slope == 0 or not math.isfinite(slope) or not math.isfinite(intercept):
         raise refuse("pixel_mismatch", "The header rescales every pixel to the same or to no value.")
@@ -116,9 +116,9 @@ def modality_values(dataset: "Dataset", stored: Values) -> Values:
     return values
 
 
-def _looked_up(table: "Dataset", values: Values, syntax: str) -> Values:
+def _looked_up(table: "Dataset", lut: Float64[np.ndarray, " entry"], values: Values) -> Values:
     """Apply a lookup table (PS3.3 C.11.1.1): values below its first entry take the first, above its last the last."""
-    lut, first = _entries(table, syntax), int(table.LUTDescriptor[1])
+    first = int(table.LUTDescriptor[1])
     if first > 32767 and (values.min() < 0 or values.max() < first):  # the bits of a negative number
         first -= 65536
     return np.asarray(lut[np.clip(np.rint(values).astype(np.int64) - first, 0, lut.size - 1)])
@@ -146,15 +146,16 @@ def windowed(dataset: "Dataset", values: Values, padding: np.ndarray, flags: lis
     if number_of(dataset, "SamplesPerPixel", 1) != 1:
         return values / 255, "full range"
     if dataset.get("VOILUTSequence"):
-        table, syntax = dataset.VOILUTSequence[0], syntax_of(dataset)
+        table = dataset.VOILUTSequence[0]
         bits = int(table.LUTDescriptor[2])
         if not 1 <= bits <= 16:
             raise refuse("pixel_mismatch", f"The header holds a lookup table of {bits} bits.")
-        in_use = bits_in_use(int(_entries(table, syntax).max()))
+        lut = _entries(table, syntax_of(dataset))
+        in_use = bits_in_use(int(lut.max()))
         if in_use < bits - 1:  # a table of 12 bits that is said to be one of 16 would show next to nothing
             flags.append("bit_depth")
             bits = in_use
-        return np.clip(_looked_up(table, values, syntax) / (2**bits - 1), 0, 1), "VOI LUT"
+        return np.clip(_looked_up(table, lut, values) / (2**bits - 1), 0, 1), "VOI LUT"
     centre, width = real_of(dataset, "WindowCenter", math.nan), real_of(dataset, "WindowWidth", math.nan)
     if math.isfinite(centre) and math.isfinite(width):
         function = text_of(dataset, "VOILUTFunction") or "LINEAR"

@@ -193,9 +193,7 @@ def _cell_checks(cells: _Cells, image_ids: Sequence[str], labels: LabelTable) ->
             sentence=f"{count(len(cells.conflicts), 'film')} labelled with a finding and with {NO_FINDING!r} at once.",
             fix="Look at the report of each and keep one of the two; until then the import refuses the file.",
             n_films=len(cells.conflicts),
-            films=tuple(
-                SuspectFilm(image_id=image_ids[row], detail=f"line {labels.lines[row]}") for row in cells.conflicts
-            ),
+            films=_on_lines(image_ids, labels, cells.conflicts),
             excludes=True,
         )
     if cells.unknown:
@@ -208,10 +206,12 @@ def _cell_checks(cells: _Cells, image_ids: Sequence[str], labels: LabelTable) ->
             sentence=f"{count(len(rows), 'film')} with findings that ChestX-ray14 does not have: {names}.",
             fix="Correct the names; the import names the nearest known one for each.",
             n_films=len(rows),
-            films=tuple(
-                SuspectFilm(image_id=image_ids[row], detail=f"line {labels.lines[row]}") for row in rows[:MOST_NAMED]
-            ),
+            films=_on_lines(image_ids, labels, rows[:MOST_NAMED]),
         )
+
+
+def _on_lines(image_ids: Sequence[str], labels: LabelTable, rows: Iterable[int]) -> tuple[SuspectFilm, ...]:
+    return tuple(SuspectFilm(image_id=image_ids[row], detail=f"line {labels.lines[row]}") for row in rows)
 
 
 def _has_names(frame: pd.DataFrame) -> "pd.Series[bool]":
@@ -229,10 +229,7 @@ def _nameless(frame: pd.DataFrame, labels: LabelTable) -> Iterable[DoctorCheck]:
             sentence=f"{count(len(rows), 'line')} without an image id or a patient id, not examined.",
             fix="Fill the cells, or delete the lines; until then the import refuses the file.",
             n_films=len(rows),
-            films=tuple(
-                SuspectFilm(image_id=frame["image_id"][row], detail=f"line {labels.lines[row]}")
-                for row in rows[:MOST_NAMED].tolist()
-            ),
+            films=_on_lines(frame["image_id"].tolist(), labels, rows[:MOST_NAMED].tolist()),
         )
 
 
