@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hilum.errors import StorageError
-from hilum.runs import atomic_path, file_digest, write_bytes, write_text
+from hilum.runs import atomic_path, file_digest, file_stamp, write_bytes, write_text
 
 
 def test_a_file_is_written_and_replaced(tmp_path):
@@ -135,3 +135,19 @@ def test_the_digest_is_sha256(tmp_path):
     content = bytes(range(256)) * 4000
     (tmp_path / "file").write_bytes(content)
     assert file_digest(tmp_path / "file") == hashlib.sha256(content).hexdigest()
+
+
+def test_a_stamp_changes_with_size_and_time_and_is_0_without_a_file(tmp_path):
+    path = tmp_path / "film.png"
+    assert file_stamp(path) == 0
+    assert file_stamp(tmp_path / "a\0b") == 0
+    path.write_bytes(b"abc")
+    os.utime(path, ns=(5, 5))
+    first = file_stamp(path)
+    os.utime(path, ns=(7, 5))
+    assert file_stamp(path) == first > 0
+    os.utime(path, ns=(5, 6))
+    assert file_stamp(path) != first
+    path.write_bytes(b"abcd")
+    os.utime(path, ns=(5, 5))
+    assert file_stamp(path) != first

@@ -26,7 +26,7 @@ from jaxtyping import Bool, Int64, UInt8
 from hilum.data.manifest import Manifest
 from hilum.errors import DataError, ImageRefusedError, InvalidValueError, StorageError, TooManyProblemsError
 from hilum.imaging import FilmReader, ResizeRule
-from hilum.runs import FileLock, write_text
+from hilum.runs import FileLock, file_stamp, write_text
 
 __all__ = ["PixelStore", "Problem", "prepare_store"]
 
@@ -328,7 +328,7 @@ def _reopen(store: PixelStore, order: _Order) -> None:
     """Make a finished store an unfinished one that lacks the films which could not be read."""
     films = np.zeros(len(order.image_ids), _FILM)
     films["state"] = np.where(store.rows_of(order.image_ids) < 0, _PROBLEM, _READY)
-    films["stamp"] = [_stamp(path) for path in order.paths]
+    films["stamp"] = [file_stamp(path) for path in order.paths]
     with FileLock(store.folder / _LOCK, purpose=f"the pixel store {store.folder.name}"):
         (store.folder / _STATE).write_bytes(films.tobytes())
         write_text(store.folder / _IDENTITY, order.identity)
@@ -381,7 +381,7 @@ def _decode_all(
         done = len(films) - len(pending)
 
         def stamp(row: int) -> None:
-            films["stamp"][row] = _stamp(order.paths[row])
+            films["stamp"][row] = file_stamp(order.paths[row])
 
         squares = order.films(reader, pending, stamp)
         for block in _blocks(pending):
@@ -405,17 +405,8 @@ def _has_changed(films: np.ndarray, order: _Order) -> Bool[np.ndarray, " image"]
     """Whether the file a film came from is another one now; one that was put away is let be."""
     if not films["stamp"].any():
         return np.zeros(len(films), dtype=bool)
-    now = np.array([_stamp(path) for path in order.paths], dtype=np.uint64)
+    now = np.array([file_stamp(path) for path in order.paths], dtype=np.uint64)
     return np.asarray((now != films["stamp"]) & (now != 0))
-
-
-def _stamp(path: Path) -> int:
-    """Return a number that changes when the file does, 0 where there is none."""
-    try:
-        facts = path.stat()
-    except (OSError, ValueError):
-        return 0
-    return zlib.crc32(b"%d" % facts.st_size) << 32 | zlib.crc32(b"%d" % facts.st_mtime_ns) or 1
 
 
 def _blocks(rows: Int64[np.ndarray, " row"]) -> Iterator[Int64[np.ndarray, " row"]]:

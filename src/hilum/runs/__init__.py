@@ -1,6 +1,6 @@
 """Run folders: atomic files, the journal that is the truth, lock, versions, trackers; and the memory of the process."""
 
-from hilum.runs.atomic import atomic_path, file_digest, write_bytes, write_text
+from hilum.runs.atomic import atomic_path, file_digest, file_stamp, write_bytes, write_text
 from hilum.runs.journal import Journal
 from hilum.runs.lock import FileLock
 from hilum.runs.memory import keep_freed_memory
@@ -19,6 +19,7 @@ __all__ = [
     "Tracker",
     "atomic_path",
     "file_digest",
+    "file_stamp",
     "get_tracker",
     "keep_freed_memory",
     "list_runs",

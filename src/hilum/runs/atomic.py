@@ -7,13 +7,14 @@ is synced too; a full disk, a kill or a crash leaves what was there before.
 import hashlib
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hilum.errors import StorageError
 
-__all__ = ["atomic_path", "file_digest", "write_bytes", "write_text"]
+__all__ = ["atomic_path", "file_digest", "file_stamp", "write_bytes", "write_text"]
 
 
 @contextmanager
@@ -69,6 +70,15 @@ def file_digest(path: Path) -> str:
     """Return the sha256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def file_stamp(path: Path) -> int:
+    """Return a number of 64 bits that changes when a file's size or time of change does; 0 where there is none."""
+    try:
+        facts = path.stat()
+    except (OSError, ValueError):
+        return 0
+    return zlib.crc32(b"%d" % facts.st_size) << 32 | zlib.crc32(b"%d" % facts.st_mtime_ns) or 1
 
 
 def _sync(path: Path) -> None:

@@ -82,6 +82,9 @@ def test_films_that_did_not_change_are_not_opened_again(manifest_of, write_films
     third = collect_thumbnails(manifest, cache=cache)
     assert opened == []
     np.testing.assert_array_equal(second.pixels, third.pixels)
+    monkeypatch.setattr(module, "__version__", "another")  # what opening a film tells may be another thing there
+    collect_thumbnails(manifest, cache=cache)
+    assert opened == paths
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut"])

@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Int32, Int64, UInt8
 
+from hilum import __version__
 from hilum.data.manifest import Manifest
 from hilum.data.store import PixelStore
 from hilum.errors import ImageRefusedError
 from hilum.imaging import FilmReader, resize_square, thumbnail_record
-from hilum.runs import atomic_path
+from hilum.runs import atomic_path, file_stamp
 
 __all__ = ["THUMBNAIL_PX", "Thumbnails", "collect_thumbnails", "shrink"]
 
@@ -84,8 +85,8 @@ def collect_thumbnails(
         workers: Processes that decode; memory grows by about 5 kB per film.
         store: Take the pixels from here and open no file: fast, but nothing is told about the files (no flags, no
             sizes); films that the store does not hold count as problems.
-        cache: A file to remember films in; those whose path, size and time of change are as remembered are not
-            opened again. A damaged one is made anew.
+        cache: A file to remember films in; those whose path, size and time of change are as remembered, by
+            the same hilum, are not opened again. A damaged one is made anew.
         on_progress: Told of films done and films in all.
 
     Raises:
@@ -177,12 +178,9 @@ def _film_in(square: UInt8[np.ndarray, "size size"]) -> list[int]:
 
 
 def _key(path: Path) -> str:
-    """Return what changes when a film does; empty if it is not there."""
-    try:
-        facts = path.stat()
-    except (OSError, ValueError):
-        return ""
-    return hashlib.sha256(f"{path.resolve()}\0{facts.st_size}\0{facts.st_mtime_ns}".encode()).hexdigest()[:32]
+    """Return what changes when a film or hilum does; empty if it is not there."""
+    stamp = file_stamp(path)
+    return hashlib.sha256(f"{__version__}\0{path.resolve()}\0{stamp}".encode()).hexdigest()[:32] if stamp else ""
 
 
 def _read_cache(cache: Path) -> dict[str, Look]:
