@@ -49,6 +49,11 @@ def test_what_goes_with_nothing_is_no_shortcut(manifest_of):
     assert not list(shortcut_checks([*probes.values()]))
 
 
+@pytest.mark.parametrize(("low", "words"), [(0.56, "a model can learn"), (0.52, "more than chance."), (0.49, "hardly")])
+def test_a_probe_says_no_less_than_its_interval(low, words):
+    assert shortcut._verdict(PROBES["view"], low).startswith(words)
+
+
 def test_what_is_the_same_for_all_films_is_not_measured(manifest_of):
     probe = audit(manifest_of(N))["view"]
     assert probe.findings == {}

@@ -135,9 +135,16 @@ def _probe(
         sentence=(
             f"{probe.title[0].upper()}{probe.title[1:]} alone reaches {mean:.3f} ({low:.3f} to {high:.3f}) mean AUROC "
             f"over {count(len(names), 'finding')}, {values[best]:.3f} for {names[best].replace('_', ' ')}"
-            + (f": {probe.lesson[0].lower()}{probe.lesson[1:]}" if low >= _TELLING else ": hardly more than chance.")
+            + f": {_verdict(probe, low)}"
         ),
     )
+
+
+def _verdict(probe: Probe, low: float) -> str:
+    """Say what follows from a mean AUROC that is at least ``low``."""
+    if low >= _TELLING:
+        return f"{probe.lesson[0].lower()}{probe.lesson[1:]}"
+    return "more than chance." if low > 0.5 else "hardly more than chance."
 
 
 def _rows(examination: Examination, probe: Probe, features: Features | None, seed: int) -> Int[np.ndarray, " row"]:
