@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hilum.data.doctor import duplicates
 from hilum.data.doctor.duplicates import DuplicatePair, find_duplicates
 from hilum.phantoms import render_film
 
@@ -104,3 +105,10 @@ def test_real_films_at_two_sizes_are_the_same_films(shared_data, thumbnails):
                 pixels.append(np.asarray(picture.convert("L").resize((64, 64), Image.Resampling.BILINEAR)))
     found = {(pair.row_a, pair.row_b) for pair in find_duplicates(thumbnails(len(pixels), pixels=np.stack(pixels)))}
     assert found == {(row, len(names) + row) for row in range(len(names))}
+
+
+def test_of_a_pairs_crops_the_nearest_is_laid_over():
+    """Columns: film, other, mirrored, sign, crop; a mirrored pair is another one."""
+    pairs = np.array([[0, 1, 0, 1, 0], [0, 1, 0, 1, 2], [0, 1, 1, 1, 1], [0, 1, 0, 1, 1], [2, 3, 0, -1, 0]])
+    nearness = np.array([0.7, 0.9, 0.65, 0.8, 0.66], np.float32)
+    assert duplicates._nearest_crop(pairs, nearness).tolist() == [[0, 1, 0, 1, 2], [0, 1, 1, 1, 1], [2, 3, 0, -1, 0]]
