@@ -51,6 +51,11 @@ def test_two_files_give_a_study(files):
     assert found.no_finding is None
 
 
+def written(study):
+    """What was measured of each finding; NaN stands as null, so that it equals itself."""
+    return [finding.to_json() for finding in study.findings.values()]
+
+
 def test_rows_that_match_nothing_are_counted_on_both_sides(files):
     reference = evaluate(files)
     change(files[0], lambda lines: [*lines, "stranger.png,0.5,0.5", "another.png,0.5,0.5"])
@@ -58,7 +63,7 @@ def test_rows_that_match_nothing_are_counted_on_both_sides(files):
     found = evaluate(files)
     assert found.counts["predictions without a label"] == 2
     assert found.counts["labels without a prediction"] == 1
-    assert found.findings == reference.findings
+    assert written(found) == written(reference)
     assert "Left out: 2 films of p.csv without a label in labels.csv." in found.warnings
     assert "Left out: 1 film of labels.csv without a prediction in p.csv." in found.warnings
 
@@ -67,15 +72,17 @@ def test_the_order_of_rows_does_not_count(files):
     reference = evaluate(files)
     change(files[0], lambda lines: [lines[0], *reversed(lines[1:])])
     assert evaluate(files).findings["Mass"].auroc.value == reference.findings["Mass"].auroc.value
-    assert evaluate(files).findings["Effusion"].brier == pytest.approx(reference.findings["Effusion"].brier)
+    assert evaluate(files).findings["Effusion"].calibration.brier.value == pytest.approx(
+        reference.findings["Effusion"].calibration.brier.value
+    )
 
 
 def test_films_match_whatever_their_ending(files):
     reference = evaluate(files)
     change(files[0], lambda lines: [line.replace(".png", ".JPG") for line in lines])
-    assert evaluate(files).findings == reference.findings
+    assert written(evaluate(files)) == written(reference)
     change(files[0], lambda lines: [line.replace(".JPG", "") for line in lines])
-    assert evaluate(files).findings == reference.findings
+    assert written(evaluate(files)) == written(reference)
 
 
 @pytest.mark.parametrize("side", [0, 1])
@@ -158,7 +165,9 @@ def test_a_public_models_predictions_give_its_known_figures(shared_data):
     assert tuple(found.findings) == NIH_FINDINGS
     assert found.macro["auroc"].value == pytest.approx(0.8383, abs=5e-5)
     assert found.macro["auprc"].value == pytest.approx(0.259, abs=5e-4)
-    assert np.mean([finding.ece for finding in found.findings.values()]) == pytest.approx(0.009, abs=1e-3)
+    assert np.mean([finding.calibration.ece.value for finding in found.findings.values()]) == pytest.approx(
+        0.009, abs=1e-3
+    )
     assert found.averages.macro.f1 == pytest.approx(0.173, abs=1e-3)
     assert (found.pedigree.n_images, found.counts["labels without a prediction"]) == (22_433, 89_687)
     assert found.no_finding.auroc.value > 0.75

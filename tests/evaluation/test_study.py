@@ -140,7 +140,7 @@ def test_a_finding_without_positives_is_nan_with_its_reason_and_left_out(data):
         assert np.isnan([finding.auroc.value, finding.auroc.low, finding.auprc.value]).all()
         assert finding.roc.x == ()
     assert none.prevalence == 0
-    assert np.isnan([unknown.prevalence, unknown.brier, unknown.ece]).all()
+    assert np.isnan([unknown.prevalence, unknown.calibration.brier.value, unknown.calibration.ece.value]).all()
     assert np.isnan(none.operating_point.sensitivity.value)
     assert not np.isnan(none.operating_point.specificity.value)
     assert found.macro["auroc"].n_findings == 11
@@ -156,7 +156,12 @@ def test_unknown_targets_equal_a_study_without_those_films(data):
     for name in NIH_FINDINGS:
         mine, theirs = ours.findings[name], reference.findings[name]
         assert mine.auroc.value == theirs.auroc.value
-        assert (mine.brier, mine.ece, mine.roc, mine.pr) == (theirs.brier, theirs.ece, theirs.roc, theirs.pr)
+        assert (mine.calibration.brier, mine.calibration.ece, mine.roc, mine.pr) == (
+            theirs.calibration.brier,
+            theirs.calibration.ece,
+            theirs.roc,
+            theirs.pr,
+        )
         assert mine.operating_point.true_positive == theirs.operating_point.true_positive
     assert ours.averages.micro == reference.averages.micro
 
@@ -258,11 +263,12 @@ def test_the_same_seed_gives_the_same_study(data, whole):
 
 def test_curves_are_short_and_rise_from_left_to_right():
     found = study(*made_up(3000, 1), findings=("Mass",)).findings["Mass"]
-    for curve in (found.roc, found.pr, found.reliability):
-        assert 2 <= len(curve.x) == len(curve.y) <= 200
-        assert list(curve.x) == sorted(curve.x)
+    reliability = found.calibration.reliability
+    for x, y in ((found.roc.x, found.roc.y), (found.pr.x, found.pr.y), (reliability.probability, reliability.observed)):
+        assert 2 <= len(x) == len(y) <= 200
+        assert list(x) == sorted(x)
     assert (found.roc.x[0], found.roc.y[0], found.roc.x[-1], found.roc.y[-1]) == (0, 0, 1, 1)
-    assert len(found.reliability.x) == 15
+    assert len(reliability.probability) == 15
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def study():
         for rule in THRESHOLD_RULES
         for column, (name, rows) in enumerate(zip(FINDINGS[:3], (every, known, every), strict=True))
     }
-    curves = {"roc", "pr", "reliability"}
+    curves = {"roc", "pr", "calibration", "rank", "decision", "refer"}
     measured = {
         "findings": {name: finding.model_dump(exclude=curves) for name, finding in found.findings.items()},
         "macro": {name: mean.model_dump() for name, mean in found.macro.items()},

@@ -77,12 +77,13 @@ def test_every_finding_has_a_panel_with_its_curve_or_the_reason(draw, odd):
     charts = draw(odd)
     assert [texts(chart)[0].replace(" ", "_") for chart in charts] == list(odd.findings)
     for chart, finding in zip(charts, odd.findings.values(), strict=True):
-        curve = finding.reliability if draw is calibration_charts else finding.roc if draw is roc_charts else finding.pr
+        reliability = finding.calibration.reliability.probability
+        points = reliability if draw is calibration_charts else finding.roc.x if draw is roc_charts else finding.pr.x
         n_lines = len(list(parse(chart).iter("polyline")))
         if draw is pr_charts and finding.auprc.reason:
             assert n_lines == 0
         else:
-            assert n_lines == (1 if curve.x else 0)
+            assert n_lines == (1 if points else 0)
         if not n_lines:
             assert "–" in texts(chart)
 

@@ -17,7 +17,17 @@ from hilum.metrics import (
     thin_curve,
     wilson_interval,
 )
-from hilum.records import Curve, FindingEvaluation, Interval, OperatingPoint, RankMetric, TableRow
+from hilum.records import (
+    CalibrationEvaluation,
+    Curve,
+    Estimate,
+    FindingEvaluation,
+    Interval,
+    OperatingPoint,
+    RankMetric,
+    ReliabilityCurve,
+    TableRow,
+)
 
 __all__ = ["Films", "Replicates", "evaluate_finding", "table_row"]
 
@@ -65,7 +75,6 @@ def evaluate_finding(
     targets = films.present.astype(np.float64)
     ranking = Ranking(films.probabilities, targets)
     auroc, precision = ranking.measure(np.ones(len(targets), dtype=np.int64))
-    reliability = reliability_curve(films.probabilities, targets)
     roc, pr = roc_curve(films.probabilities, targets), pr_curve(films.probabilities, targets)
     return FindingEvaluation(
         auroc=_rank_metric(auroc, replicates.auroc, ranking),
@@ -73,11 +82,34 @@ def evaluate_finding(
         prevalence=float(targets.mean()) if len(targets) else float("nan"),
         operating_point=_operating_point(films, replicates, threshold=threshold, chosen_on=chosen_on),
         table=table_row(table),
-        brier=brier_score(films.probabilities, targets),
-        ece=calibration_error(films.probabilities, targets),
-        reliability=_curve(reliability.mean_probability, reliability.observed_share),
+        calibration=_calibration(films.probabilities, targets),
         roc=_thin(roc.false_positive_rate, roc.true_positive_rate),
         pr=_thin(pr.recall, pr.precision),
+    )
+
+
+def _calibration(
+    probabilities: Float[np.ndarray, " known"], targets: Float[np.ndarray, " known"]
+) -> CalibrationEvaluation:
+    curve = reliability_curve(probabilities, targets)
+    none = tuple(np.full(len(curve.n_images), np.nan).tolist())
+    reliability = ReliabilityCurve(
+        probability=tuple(curve.mean_probability.tolist()),
+        observed=tuple(curve.observed_share.tolist()),
+        low=none,
+        high=none,
+        n_images=tuple(curve.n_images.tolist()),
+    )
+    later = Estimate(reason="not computed")
+    return CalibrationEvaluation(
+        brier=Estimate(value=brier_score(probabilities, targets)),
+        nll=later,
+        ece=Estimate(value=calibration_error(probabilities, targets)),
+        ece_equal_width=later,
+        ece_by_chance=float("nan"),
+        slope=later,
+        intercept=later,
+        reliability=reliability,
     )
 
 

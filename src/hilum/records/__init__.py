@@ -1,6 +1,6 @@
 """The records that cross rooms: each validates itself, turns into JSON and has a schema version."""
 
-from hilum.records.base import Interval, Number, Record
+from hilum.records.base import Estimate, Interval, Number, Record
 from hilum.records.bundle import BUNDLE_SCHEMA, BundleSpec, FindingRule, InputRules
 from hilum.records.description import Description, SampleFilm
 from hilum.records.doctor import (
@@ -16,18 +16,29 @@ from hilum.records.evaluation import (
     EVALUATION_SCHEMA,
     MEASURABLE_POSITIVES,
     Averages,
+    CalibrationEvaluation,
     Curve,
+    DecisionCurve,
     Evaluation,
+    FilmScores,
     FindingEvaluation,
+    FixedRate,
     MacroMetric,
     OperatingPoint,
     Pedigree,
+    PredictiveValues,
+    PublishedResult,
+    RankDetail,
     RankMetric,
+    RedFlag,
+    ReferEvaluation,
+    ReliabilityCurve,
     TableRow,
 )
 from hilum.records.explanation import Explanation
 from hilum.records.image import Image, ImageFacts
 from hilum.records.prediction import PREDICTION_SCHEMA, Call, FindingAnswer, Prediction
+from hilum.records.subgroup import Subgroup, SubgroupFinding, SubgroupStudy
 
 __all__ = [
     "BUNDLE_SCHEMA",
@@ -37,16 +48,21 @@ __all__ = [
     "PREDICTION_SCHEMA",
     "Averages",
     "BundleSpec",
+    "CalibrationEvaluation",
     "Call",
     "Curve",
+    "DecisionCurve",
     "Description",
     "DoctorCheck",
     "DoctorReport",
+    "Estimate",
     "Evaluation",
     "Explanation",
+    "FilmScores",
     "FindingAnswer",
     "FindingEvaluation",
     "FindingRule",
+    "FixedRate",
     "Image",
     "ImageFacts",
     "InputRules",
@@ -57,11 +73,20 @@ __all__ = [
     "OperatingPoint",
     "Pedigree",
     "Prediction",
+    "PredictiveValues",
+    "PublishedResult",
+    "RankDetail",
     "RankMetric",
     "Record",
+    "RedFlag",
+    "ReferEvaluation",
+    "ReliabilityCurve",
     "SampleFilm",
     "Severity",
     "ShortcutProbe",
+    "Subgroup",
+    "SubgroupFinding",
+    "SubgroupStudy",
     "SuspectFilm",
     "TableRow",
 ]

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from hilum.errors import DataError
 
-__all__ = ["Interval", "Number", "Record"]
+__all__ = ["Estimate", "Interval", "Number", "Record"]
 
 
 def _null_to_nan(value: object) -> object:
@@ -72,3 +72,13 @@ class Interval(Record):
     value: Number = math.nan
     low: Number = math.nan
     high: Number = math.nan
+
+
+class Estimate(Interval):
+    """A number with its 95 % interval; NaN with a ``reason`` where it is undefined.
+
+    Attributes:
+        reason: Why the value, or its interval, is NaN; empty otherwise.
+    """
+
+    reason: str = ""

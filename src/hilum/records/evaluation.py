@@ -4,40 +4,188 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from hilum.records.base import Interval, Number, Record
+from hilum.records.base import Estimate, Interval, Number, Record
+from hilum.records.subgroup import SubgroupStudy
 
 __all__ = [
     "EVALUATION_SCHEMA",
     "MEASURABLE_POSITIVES",
     "Averages",
+    "CalibrationEvaluation",
     "Curve",
+    "DecisionCurve",
     "Evaluation",
+    "FilmScores",
     "FindingEvaluation",
+    "FixedRate",
     "MacroMetric",
     "OperatingPoint",
     "Pedigree",
+    "PredictiveValues",
+    "PublishedResult",
+    "RankDetail",
     "RankMetric",
+    "RedFlag",
+    "ReferEvaluation",
+    "ReliabilityCurve",
     "TableRow",
 ]
 
-EVALUATION_SCHEMA = 1
+EVALUATION_SCHEMA = 2
 
 MEASURABLE_POSITIVES = 25
 """With fewer films that have a finding, its numbers say little; the mean over the measurable leaves it out."""
 
 
-class RankMetric(Interval):
-    """AUROC or AUPRC of one finding; NaN with a ``reason`` where it is undefined.
+class RankMetric(Estimate):
+    """AUROC or AUPRC of one finding.
 
     Attributes:
         n_positive: Films with the finding.
         n_negative: Films without it.
-        reason: Why the value is NaN; empty otherwise.
     """
 
     n_positive: int
     n_negative: int
-    reason: str = ""
+
+
+class FixedRate(Record):
+    """One rate where the other is held: sensitivity at a specificity of 0.9, or the reverse.
+
+    Attributes:
+        held: The rate that is held, in (0, 1).
+        reached: The other one, read off these films' own ROC curve: what the order of the films allows, not what a
+            threshold chosen elsewhere gives.
+    """
+
+    held: float
+    reached: Estimate
+
+
+class RankDetail(Record):
+    """How well films are ordered, beyond AUROC and AUPRC.
+
+    Attributes:
+        partial_auroc: Over false positive rates up to ``partial_up_to``, standardised so that chance is 0.5 (McClish).
+        partial_up_to: Largest false positive rate that counts.
+        delong: AUROC with DeLong's interval, as if every film came from another patient.
+        clustered_delong: AUROC with Obuchowski's interval, films of a patient together.
+        by_image: AUROC with the bootstrap interval that takes every film for another patient: how much too narrow.
+        sensitivity_at_specificity: At a few specificities that are held.
+        specificity_at_sensitivity: At a few sensitivities that are held.
+    """
+
+    partial_auroc: Estimate
+    partial_up_to: float = 0.1
+    delong: Estimate
+    clustered_delong: Estimate
+    by_image: Estimate
+    sensitivity_at_specificity: tuple[FixedRate, ...] = ()
+    specificity_at_sensitivity: tuple[FixedRate, ...] = ()
+
+
+class PredictiveValues(Record):
+    """What a call means where a finding is as common as ``prevalence`` says.
+
+    Attributes:
+        prevalence: In [0, 1].
+        prevalence_from: ``these films`` or ``given``.
+        ppv: Of 1 called present, the share that has the finding; from sensitivity, specificity and prevalence (Bayes).
+        npv: Of 1 called absent, the share that does not.
+    """
+
+    prevalence: Number
+    prevalence_from: str
+    ppv: Estimate
+    npv: Estimate
+
+
+class ReliabilityCurve(Record):
+    """What probabilities said and what was there, bin by bin (equally many films) from low to high.
+
+    Attributes:
+        probability: Mean probability of the bin's films.
+        observed: Share of them with the finding.
+        low: Lower end of the share's 95 % interval.
+        high: Upper end.
+        n_images: Films in the bin.
+    """
+
+    probability: tuple[float, ...]
+    observed: tuple[float, ...]
+    low: tuple[Number, ...]
+    high: tuple[Number, ...]
+    n_images: tuple[int, ...]
+
+
+class CalibrationEvaluation(Record):
+    """Do probabilities mean what they say?
+
+    Attributes:
+        brier: Mean squared error of the probability.
+        nll: Mean negative log-likelihood, in nats.
+        ece: Expected calibration error, 15 bins of equally many films.
+        ece_equal_width: The same with 15 bins of equal width.
+        ece_by_chance: What a perfectly calibrated model shows on as many films by chance alone: an ECE has to be
+            read beside it.
+        slope: Of the logistic regression of the label on the probability's logit; 1 is perfect, below 1 too extreme.
+        intercept: With the slope held at 1; 0 is perfect, below 0 the probabilities are too high.
+        reliability: Bin by bin.
+    """
+
+    brier: Estimate
+    nll: Estimate
+    ece: Estimate
+    ece_equal_width: Estimate
+    ece_by_chance: Number
+    slope: Estimate
+    intercept: Estimate
+    reliability: ReliabilityCurve
+
+
+class DecisionCurve(Record):
+    """Net benefit of calling at a probability, in true positives per film; calling nobody has 0.
+
+    Attributes:
+        threshold: Probabilities, rising.
+        model: Net benefit of calling from each of them on.
+        low: Lower end of its 95 % interval.
+        high: Upper end.
+        everyone: Net benefit of calling every film.
+    """
+
+    threshold: tuple[float, ...]
+    model: tuple[Number, ...]
+    low: tuple[Number, ...]
+    high: tuple[Number, ...]
+    everyone: tuple[Number, ...]
+
+
+class ReferEvaluation(Record):
+    """What the bundle's refer zone does on these films: below it ``absent``, from its upper end on ``present``.
+
+    Attributes:
+        low: Probability below which the finding is called absent.
+        high: Probability from which on it is called present.
+        referred: Share of the films that lie between.
+        missed: Share of the films with the finding that are called absent.
+        allowed_missed: What was promised at most.
+        false_alarms: Share of the films without it that are called present.
+        allowed_false_alarms: What was promised at most.
+        n_calibration: Films with the finding behind the zone.
+        in_band: Whether ``missed`` is no more than the promise by more than chance explains (95 %, patients taken
+            together); None where it cannot be said.
+    """
+
+    low: Number
+    high: Number
+    referred: Estimate
+    missed: Estimate
+    allowed_missed: Number
+    false_alarms: Estimate
+    allowed_false_alarms: Number
+    n_calibration: int
+    in_band: bool | None
 
 
 class MacroMetric(Interval):
@@ -101,6 +249,8 @@ class OperatingPoint(Record):
         false_positive: Films without it that are called.
         true_negative: Films without it that are not called.
         false_negative: Films with it that are not called.
+        f1: Harmonic mean of precision and sensitivity, with its 95 % interval.
+        predictive: PPV and NPV at these films' prevalence and, where one was given, at the user's.
     """
 
     threshold: Number
@@ -111,14 +261,16 @@ class OperatingPoint(Record):
     false_positive: int
     true_negative: int
     false_negative: int
+    f1: Estimate | None = None
+    predictive: tuple[PredictiveValues, ...] = ()
 
 
 class Curve(Record):
     """Points of a curve from left to right.
 
     Attributes:
-        x: ROC: false positive rate; precision-recall: recall; reliability: mean probability.
-        y: ROC: true positive rate; precision-recall: precision; reliability: observed share.
+        x: ROC: false positive rate; precision-recall: recall.
+        y: ROC: true positive rate; precision-recall: precision.
     """
 
     x: tuple[float, ...]
@@ -134,11 +286,12 @@ class FindingEvaluation(Record):
         prevalence: Share of known films with the finding; what AUPRC is for chance.
         operating_point: Counts and rates at the threshold.
         table: Precision, recall, F1, support at the threshold.
-        brier: Mean squared error of the probability.
-        ece: Expected calibration error, 15 equal-mass bins.
-        reliability: Mean probability / observed share per bin.
+        calibration: Whether probabilities mean what they say.
         roc: ROC curve.
         pr: Precision-recall curve.
+        rank: Partial AUROC, DeLong's intervals, rates at held rates.
+        decision: Net benefit over thresholds.
+        refer: What the bundle's refer zone does; None where there is none.
     """
 
     auroc: RankMetric
@@ -146,11 +299,56 @@ class FindingEvaluation(Record):
     prevalence: Number
     operating_point: OperatingPoint
     table: TableRow
-    brier: Number
-    ece: Number
-    reliability: Curve
+    calibration: CalibrationEvaluation
     roc: Curve
     pr: Curve
+    rank: RankDetail | None = None
+    decision: DecisionCurve | None = None
+    refer: ReferEvaluation | None = None
+
+
+class FilmScores(Record):
+    """How whole films fare, all findings together; over films where every label is known.
+
+    Attributes:
+        ranking_loss: Share of the pairs (present, absent finding) of a film in the wrong order; 0 is perfect.
+        subset_accuracy: Share of films whose calls are right for every finding.
+        n_images: Films that count.
+    """
+
+    ranking_loss: Estimate
+    subset_accuracy: Estimate
+    n_images: int
+
+
+class RedFlag(Record):
+    """Why a number may not be believed, or not beside another; the report shows it in red.
+
+    Attributes:
+        code: Stable, such as ``shared_patients``, ``thresholds_from_test``.
+        sentence: What is wrong, and what to do.
+    """
+
+    code: str
+    sentence: str
+
+
+class PublishedResult(Record):
+    """A published mean AUROC on the same split, label version and label set.
+
+    Attributes:
+        name: Work and model.
+        source: Where it is published.
+        mean_auroc: Over the fourteen findings.
+        aurocs: Per finding, where published.
+        note: What to mind, such as a checkpoint chosen on the test films.
+    """
+
+    name: str
+    source: str
+    mean_auroc: Number
+    aurocs: dict[str, float] = Field(default_factory=dict)
+    note: str = ""
 
 
 class Pedigree(Record):
@@ -202,12 +400,20 @@ class Evaluation(Record):
         macro: ``auroc`` and ``auprc``: means over all findings that are defined.
         measurable: The same two means over findings with at least ``MEASURABLE_POSITIVES`` (25).
         averages: Averages of the classification table.
+        micro: ``auroc`` and ``auprc`` over all pairs of film and finding.
+        weighted: The two means, each finding with its number of positives.
+        film: Ranking loss and subset accuracy.
         no_finding: The derived ``No Finding`` (1 - any); None where it cannot be derived.
         ancestor: Mean AUROC over the ancestor's four findings; None where one of them is missing.
         warnings: What this study cannot say, one sentence each.
         counts: What came in and what was left out, by reason.
         phantom: Made-up films: says nothing about people.
         leaked: Whether training patients were allowed in.
+        subgroups: The same model on parts of the films: sex, age, view, source, image quality.
+        red_flags: What makes a number unbelievable.
+        looks: How often this test set was judged in this folder, this time included; 0 where nobody counts.
+        comparable: Published results of the same split, label version and label set.
+        comparable_note: Why there is none, or how it is known that they may stand beside each other.
     """
 
     written_anew_by: ClassVar[str] = "Evaluate again (`hilum evaluate`)"
@@ -219,9 +425,17 @@ class Evaluation(Record):
     macro: dict[str, MacroMetric]
     measurable: dict[str, MacroMetric]
     averages: Averages
+    micro: dict[str, MacroMetric] = Field(default_factory=dict)
+    weighted: dict[str, MacroMetric] = Field(default_factory=dict)
+    film: FilmScores | None = None
     no_finding: FindingEvaluation | None = None
     ancestor: MacroMetric | None = None
     warnings: tuple[str, ...] = ()
     counts: dict[str, int] = Field(default_factory=dict)
     phantom: bool = False
     leaked: bool = False
+    subgroups: SubgroupStudy | None = None
+    red_flags: tuple[RedFlag, ...] = ()
+    looks: int = 0
+    comparable: tuple[PublishedResult, ...] = ()
+    comparable_note: str = ""

@@ -105,17 +105,17 @@ def calibration_charts(evaluation: Evaluation) -> list[str]:
     """Return one reliability curve per finding; each panel ends at its own round number, said at the corner."""
     charts = []
     for name, finding in evaluation.findings.items():
-        curve = finding.reliability
-        limit = round_limit(max((*curve.x, *curve.y), default=1.0))
+        curve = finding.calibration.reliability
+        limit = round_limit(max((*curve.probability, *curve.observed), default=1.0))
         picture, panel = _square(f"Reliability curve of {title_of(name)}", limit)
         add_text(picture, (0, 14), title_of(name), "strong")
-        points = panel.points(curve.x, curve.y)
+        points = panel.points(curve.probability, curve.observed)
         if points:
             _guide(picture, panel, (0.0, 0.0), (limit, limit))
             add_path(picture, points, "curve thin")
             for place in points:
                 add_dot(picture, place, 2.4, "dot")
-            errors = f"ECE {fixed(finding.ece)} · Brier {fixed(finding.brier)}"
+            errors = f"ECE {fixed(finding.calibration.ece.value)} · Brier {fixed(finding.calibration.brier.value)}"
             add_text(picture, (_SIDE, panel.bottom + 15), errors, "quiet small end")
             add_text(picture, (0, panel.bottom + 15), "0", "quiet small")
             add_text(picture, (panel.left + 4, panel.top + 13), f"{limit:g}", "quiet small")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from hilum.records import Curve, Evaluation, FindingEvaluation, Interval
+from hilum.records import Evaluation, FindingEvaluation, Interval
 from hilum.reporting.confusion import confusion_matrices
 from hilum.reporting.evaluation_chart import round_limit
 from hilum.reporting.history import HistoryPicture, history_pictures
@@ -55,9 +55,11 @@ def write_figures(evaluation: Evaluation, folder: Path, *, history: Sequence[Map
     """
     figures = {
         "auroc": _forest(evaluation),
-        "roc": _multiples(evaluation, _draw_roc, lambda finding: finding.roc),
-        "pr": _multiples(evaluation, _draw_pr, lambda finding: finding.pr),
-        "calibration": _multiples(evaluation, _draw_calibration, lambda finding: finding.reliability),
+        "roc": _multiples(evaluation, _draw_roc, lambda finding: finding.roc.x),
+        "pr": _multiples(evaluation, _draw_pr, lambda finding: finding.pr.x),
+        "calibration": _multiples(
+            evaluation, _draw_calibration, lambda finding: finding.calibration.reliability.probability
+        ),
         "confusion": _confusion(evaluation),
     }
     pictures = history_pictures(history)
@@ -167,13 +169,15 @@ def _rank(metric: Interval) -> float:
     return metric.value if math.isfinite(metric.value) else -math.inf
 
 
-def _multiples(evaluation: Evaluation, draw: _Draw, curve_of: Callable[[FindingEvaluation], Curve]) -> "Figure":
+def _multiples(
+    evaluation: Evaluation, draw: _Draw, points_of: Callable[[FindingEvaluation], Sequence[float]]
+) -> "Figure":
     """Return a panel per finding; one without a curve says that it is undefined."""
     figure, panels = new_panels(len(evaluation.findings), _ACROSS, side=_SIDE, gap=_GAP)
     for axes, (name, finding) in zip(panels, evaluation.findings.items(), strict=True):
         quieten(axes, sides=("left", "right", "top", "bottom"))
         axes.set_title(title_of(name), fontsize=9, color=INK, loc="left")
-        if curve_of(finding).x:
+        if points_of(finding):
             draw(axes, finding)
         else:
             axes.set_xticks([])
@@ -207,10 +211,10 @@ def _draw_pr(axes: "Axes", finding: FindingEvaluation) -> None:
 
 
 def _draw_calibration(axes: "Axes", finding: FindingEvaluation) -> None:
-    curve = finding.reliability
-    limit = round_limit(max(*curve.x, *curve.y))
+    curve = finding.calibration.reliability
+    limit = round_limit(max(*curve.probability, *curve.observed))
     axes.plot([0, limit], [0, limit], color=QUIET, linewidth=0.8, linestyle=(0, (3, 3)))
-    axes.plot(curve.x, curve.y, "o-", color=ACCENT, linewidth=1, markersize=2.6)
+    axes.plot(curve.probability, curve.observed, "o-", color=ACCENT, linewidth=1, markersize=2.6)
     _unit(axes, limit)
 
 
