@@ -5,6 +5,7 @@ from hilum.evaluation.from_file import evaluate_predictions
 from hilum.evaluation.origin import Origin
 from hilum.evaluation.prediction_file import PredictionTable, read_predictions
 from hilum.evaluation.study import evaluate_arrays
+from hilum.evaluation.subgroup import evaluate_subgroups
 
 __all__ = [
     "Origin",
@@ -12,5 +13,6 @@ __all__ = [
     "evaluate_arrays",
     "evaluate_bundle",
     "evaluate_predictions",
+    "evaluate_subgroups",
     "read_predictions",
 ]

@@ -21,6 +21,7 @@ from hilum.metrics.classification import ClassificationTable, Scores, classifica
 from hilum.metrics.comparison import Difference, paired_difference
 from hilum.metrics.curve import PrCurve, RocCurve, pr_curve, roc_curve, thin_curve
 from hilum.metrics.interval import MacroMean, macro_mean, mean_over_findings, percentile_interval, wilson_interval
+from hilum.metrics.level import LevelMeasures, PatientDraws, draw_patients, measure_levels
 from hilum.metrics.no_finding import derive_no_finding, no_finding_target
 from hilum.metrics.ranking import Ranking, auroc, average_precision
 from hilum.metrics.threshold import THRESHOLD_RULES, ThresholdRule, choose_threshold
@@ -29,7 +30,9 @@ __all__ = [
     "THRESHOLD_RULES",
     "ClassificationTable",
     "Difference",
+    "LevelMeasures",
     "MacroMean",
+    "PatientDraws",
     "PlattFit",
     "PrCurve",
     "RankReplicates",
@@ -51,9 +54,11 @@ __all__ = [
     "choose_threshold",
     "classification_table",
     "derive_no_finding",
+    "draw_patients",
     "fit_platt",
     "macro_mean",
     "mean_over_findings",
+    "measure_levels",
     "no_finding_target",
     "paired_difference",
     "percentile_interval",

@@ -1,0 +1,249 @@
+"""The same model on parts of the films: by sex, age, view, source, image quality, and crossings of two.
+
+Source: Seyyed-Kalantari et al., "Underdiagnosis bias of artificial intelligence algorithms applied to chest radiographs
+in under-served patient populations", Nature Medicine 2021, for what is asked; each part is held against all other
+films of a known level, on the same resamples of patients.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int64, Real, Shaped
+
+from hilum.errors import InvalidValueError
+from hilum.findings import NO_FINDING
+from hilum.metrics import (
+    LevelMeasures,
+    draw_patients,
+    mean_over_findings,
+    measure_levels,
+    percentile_interval,
+)
+from hilum.records import Estimate, Subgroup, SubgroupFinding, SubgroupStudy
+
+__all__ = ["CROSSINGS", "SMALLEST", "evaluate_subgroups"]
+
+SMALLEST = 10
+"""With fewer films of a kind a number is not given."""
+
+CROSSINGS = (("sex", "age"), ("sex", "view"), ("view", "source"))
+"""Attributes that are crossed where both are known."""
+
+_ECE_SMALLEST = 100
+_MOST_LEVELS = 40
+_NO_INTERVAL = "every resample gives the same: too few films for an interval"
+
+
+def evaluate_subgroups(
+    probabilities: Real[np.ndarray, "image finding"],
+    targets: Real[np.ndarray, "image finding"],
+    *,
+    findings: Sequence[str],
+    groups: Shaped[np.ndarray, " image"] | None,
+    thresholds: Mapping[str, float],
+    attributes: Mapping[str, Sequence[str] | Shaped[np.ndarray, " image"]],
+    bootstrap: int = 1000,
+    seed: int = 0,
+) -> SubgroupStudy:
+    """Measure every finding on every level of every attribute, and hold it against all films of its other levels.
+
+    Args:
+        probabilities: In [0, 1].
+        targets: 1 present, 0 absent, NaN unknown (left out, finding by finding).
+        findings: Names of the columns. ``No Finding`` may be one of them, answered or derived: its false positives are
+            the under-diagnosed films. It is in no mean.
+        groups: The patient of each film; None if unknown.
+        thresholds: From which probability on a finding is called; no rates for a finding without one, or with NaN.
+        attributes: Name to the level of each film, empty where it is unknown. Levels stand in the order of their text.
+            ``CROSSINGS`` of two are added where both are there.
+        bootstrap: Resamples for the intervals; 0 for none.
+        seed: Of the resamples: the same patients are drawn for every attribute, level, finding and side.
+
+    Returns:
+        Subgroups by attribute; an attribute with one level alone, or with more than 40, is left out, and ``note`` says
+        so.
+
+    Raises:
+        InvalidValueError: Shapes that do not fit, a probability that is NaN, or a target that is none of 0, 1, NaN.
+    """
+    probabilities, targets = np.asarray(probabilities, np.float64), np.asarray(targets, np.float64)
+    n_images = len(probabilities)
+    if probabilities.shape != (n_images, len(findings)) or targets.shape != probabilities.shape:
+        raise InvalidValueError(
+            f"probabilities have shape {probabilities.shape}, targets {targets.shape}: expected one row per film and "
+            f"{len(findings)} columns, one per finding"
+        )
+    members = np.arange(n_images) if groups is None else np.asarray(groups)
+    if members.shape != (n_images,):
+        raise InvalidValueError(f"groups have shape {members.shape}, expected ({n_images},): one patient per film")
+    draws = draw_patients(members, n_replicates=bootstrap, seed=seed)
+    cuts = [thresholds.get(name, np.nan) for name in findings]
+    subgroups: list[Subgroup] = []
+    notes, divisions = _divide(attributes, n_images)
+    for division in divisions:
+        measured = {
+            name: measure_levels(
+                probabilities[:, place],
+                targets[:, place],
+                division.codes,
+                draws,
+                n_levels=len(division.levels),
+                threshold=cuts[place],
+            )
+            for place, name in enumerate(findings)
+        }
+        subgroups += [_subgroup(division, level, members, measured) for level in range(len(division.levels))]
+    if subgroups:
+        notes.append(
+            "Each interval is a 95 % interval of its own: of a hundred gaps that are not there, about five look as if "
+            "they were. A gap has no cause in it: films of a part may be harder, or labelled otherwise."
+        )
+    unknown = {name: sum(not level for level in levels) for name, levels in attributes.items()}
+    return SubgroupStudy(subgroups=tuple(subgroups), unknown=unknown, smallest=SMALLEST, note=" ".join(notes))
+
+
+@dataclass(frozen=True, eq=False)
+class _Division:
+    """Films by level of an attribute, or of two crossed; code -1 where a level is unknown."""
+
+    attribute: str
+    levels: tuple[str, ...]
+    codes: Int64[np.ndarray, " image"]
+
+
+def _divide(
+    attributes: Mapping[str, Sequence[str] | Shaped[np.ndarray, " image"]], n_images: int
+) -> tuple[list[str], list[_Division]]:
+    """Return what is left out, in words, and how the films are divided."""
+    notes: list[str] = []
+    divisions: dict[str, _Division] = {}
+    for name, given in attributes.items():
+        texts = np.asarray(given, dtype=np.str_)
+        if texts.shape != (n_images,):
+            raise InvalidValueError(
+                f"the attribute {name} has shape {texts.shape}, expected ({n_images},): one level per film, empty "
+                "where it is unknown"
+            )
+        levels = sorted(set(texts.tolist()) - {""})
+        if len(levels) < 2:
+            known = f"every film with a known value is {levels[0]}" if levels else "no film has a known value"
+            notes.append(f"{name.capitalize()} was not looked at: {known}.")
+        elif len(levels) > _MOST_LEVELS:
+            notes.append(
+                f"{name.capitalize()} was not looked at: it has {len(levels)} levels, and {_MOST_LEVELS} is "
+                "the most: put them into fewer."
+            )
+        else:
+            place = {level: code for code, level in enumerate(["", *levels], start=-1)}
+            codes = np.array([place[level] for level in texts.tolist()], dtype=np.int64)
+            divisions[name] = _Division(name, tuple(levels), codes)
+    crossed = [_cross(divisions[a], divisions[b]) for a, b in CROSSINGS if a in divisions and b in divisions]
+    return notes, [*divisions.values(), *crossed]
+
+
+def _cross(first: _Division, second: _Division) -> _Division:
+    """Return the crossing; pairs of levels that no film has are left out."""
+    n = len(second.levels)
+    codes = np.where((first.codes >= 0) & (second.codes >= 0), first.codes * n + second.codes, -1)
+    there = np.unique(codes[codes >= 0])
+    levels = tuple(f"{first.levels[code // n]}, {second.levels[code % n]}" for code in there)
+    renumbered = np.where(codes >= 0, np.searchsorted(there, codes), -1).astype(np.int64)
+    return _Division(f"{first.attribute} x {second.attribute}", levels, renumbered)
+
+
+def _subgroup(
+    division: _Division,
+    level: int,
+    members: Shaped[np.ndarray, " image"],
+    measured: Mapping[str, LevelMeasures],
+) -> Subgroup:
+    chosen = division.codes == level
+    findings = {name: _finding(measures, level) for name, measures in measured.items()}
+    over = [name for name, one in findings.items() if name != NO_FINDING and np.isfinite(one.auroc_gap.value)]
+    mean_auroc, mean_gap = _means([measured[name].auroc[:, :, level] for name in over])
+    if NO_FINDING in findings:
+        missed, missed_gap = findings[NO_FINDING].false_positive_rate, findings[NO_FINDING].false_positive_gap
+    else:
+        missed = missed_gap = Estimate(reason="No Finding is neither answered nor can it be derived")
+    return Subgroup(
+        attribute=division.attribute,
+        level=division.levels[level],
+        n_images=int(chosen.sum()),
+        n_patients=len(np.unique(members[chosen])),
+        mean_auroc=mean_auroc,
+        mean_gap=mean_gap,
+        mean_over=tuple(over),
+        under_diagnosis=missed,
+        under_diagnosis_gap=missed_gap,
+        findings=findings,
+    )
+
+
+def _finding(measures: LevelMeasures, level: int) -> SubgroupFinding:
+    positive, negative = measures.n_positive[:, level].tolist(), measures.n_negative[:, level].tolist()
+    present = _lacks(positive, "with")
+    absent = _lacks(negative, "without")
+    either = [first or second for first, second in zip(present, absent, strict=True)]
+    auroc, auroc_gap = _value_and_gap(measures.auroc[:, :, level], either)
+    true_rate, true_gap = _value_and_gap(measures.true_positive_rate[:, :, level], present)
+    false_rate, false_gap = _value_and_gap(measures.false_positive_rate[:, :, level], absent)
+    return SubgroupFinding(
+        auroc=auroc,
+        auroc_gap=auroc_gap,
+        true_positive_rate=true_rate,
+        true_positive_gap=true_gap,
+        false_positive_rate=false_rate,
+        false_positive_gap=false_gap,
+        ece=_calibration_error(measures.ece[:, level], positive[0] + negative[0]),
+        n_positive=positive[0],
+        n_negative=negative[0],
+    )
+
+
+def _lacks(counts: Sequence[int], kind: str) -> list[str]:
+    """Say why a number is not given here, and elsewhere; empty where it is."""
+    return [
+        f"{count} films {kind} the finding {where}, {SMALLEST} are needed" if count < SMALLEST else ""
+        for count, where in zip(counts, ("here", "elsewhere"), strict=True)
+    ]
+
+
+def _value_and_gap(draws: Float[np.ndarray, "2 draw"], lacking: Sequence[str]) -> tuple[Estimate, Estimate]:
+    here, elsewhere = draws
+    return _estimate(here, lacking[0]), _estimate(here - elsewhere, lacking[0] or lacking[1])
+
+
+def _means(draws: Sequence[Float[np.ndarray, "2 draw"]]) -> tuple[Estimate, Estimate]:
+    """Return the mean over findings here, and its difference from elsewhere, over the same findings."""
+    if not draws:
+        lacking = f"no finding has {SMALLEST} films with and {SMALLEST} without it, here and elsewhere"
+        return Estimate(reason=lacking), Estimate(reason=lacking)
+    stacked = np.stack(draws, axis=-1)
+    here, gap = mean_over_findings(stacked[0]), mean_over_findings(stacked[0] - stacked[1])
+    return _estimate(here), _estimate(gap)
+
+
+def _calibration_error(draws: Float[np.ndarray, " draw"], n_images: int) -> Estimate:
+    """Return the error with an interval of resamples moved so that their middle is the value.
+
+    A resample repeats films, so its error is larger than that of the films as they are: chance is in it twice.
+    """
+    if n_images < _ECE_SMALLEST:
+        return Estimate(reason=f"{n_images} films with a known label here, {_ECE_SMALLEST} are needed")
+    if len(draws) > 1:
+        draws = np.concatenate([draws[:1], np.maximum(draws[1:] - np.nanmedian(draws[1:]) + draws[0], 0)])
+    return _estimate(draws)
+
+
+def _estimate(draws: Float[np.ndarray, " draw"], lacking: str = "") -> Estimate:
+    """Return draw 0 with the percentile interval of all others; NaN with the reason where one is ``lacking``."""
+    if lacking:
+        return Estimate(reason=lacking)
+    value = float(draws[0])
+    if np.isnan(value):
+        return Estimate(reason="there is no threshold to call it from")
+    low, high = (float(end) for end in percentile_interval(draws[1:]))
+    if low < high:
+        return Estimate(value=value, low=low, high=high)
+    return Estimate(value=value, reason=_NO_INTERVAL if len(draws) > 1 else "no resamples were asked for")

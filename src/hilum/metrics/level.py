@@ -1,0 +1,234 @@
+"""Measures on parts of the films, and on all the others, on the same resamples: every part at once.
+
+A finding's films are counted by level and by place in the order of scores; what a resample of patients does to these
+counts is one product of matrices, and the films of all other levels are the sum of the counts less a level's own.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Float32, Float64, Int64, Real, Shaped
+from scipy.sparse import csr_array
+
+from hilum.errors import InvalidValueError
+from hilum.metrics.known import check_pair
+
+__all__ = ["LevelMeasures", "PatientDraws", "draw_patients", "measure_levels"]
+
+_BLOCK = 128
+_MOST_EDGES = 128
+_ECE_BINS = 15
+
+
+class PatientDraws(NamedTuple):
+    """How often each patient stands in each resample.
+
+    Attributes:
+        member: Number of the patient of each film.
+        n_patients: How many there are.
+        blocks: Counts, in blocks of at most 128 resamples; none for no resample.
+    """
+
+    member: Int64[np.ndarray, " image"]
+    n_patients: int
+    blocks: tuple[Float32[np.ndarray, "patient draw"], ...]
+
+
+class LevelMeasures(NamedTuple):
+    """What was measured on a level (side 0) and on all films of the other levels (side 1), resample by resample.
+
+    Draw 0 is the films as they are.
+
+    Attributes:
+        auroc: NaN where a class is missing.
+        true_positive_rate: At the threshold; NaN without films that have the finding, or without a threshold.
+        false_positive_rate: At the threshold; NaN without films that do not.
+        ece: On the level; 15 bins of equally many of its films, which stay the same in every resample.
+        n_positive: Films of the level with the finding.
+        n_negative: Films without it.
+    """
+
+    auroc: Float64[np.ndarray, "2 draw level"]
+    true_positive_rate: Float64[np.ndarray, "2 draw level"]
+    false_positive_rate: Float64[np.ndarray, "2 draw level"]
+    ece: Float64[np.ndarray, "draw level"]
+    n_positive: Int64[np.ndarray, "2 level"]
+    n_negative: Int64[np.ndarray, "2 level"]
+
+
+def draw_patients(groups: Shaped[np.ndarray, " image"], *, n_replicates: int = 1000, seed: int = 0) -> PatientDraws:
+    """Draw patients with replacement, as many as there are; the seed draws the same ones as in the other bootstraps.
+
+    Args:
+        groups: The patient of each film, as numbers or text.
+        n_replicates: How many resamples; 0 for the films as they are alone.
+        seed: Of the resamples.
+
+    Raises:
+        InvalidValueError: ``n_replicates`` is negative, or ``groups`` has more than one axis.
+    """
+    if n_replicates < 0 or np.ndim(groups) != 1:
+        raise InvalidValueError(
+            f"expected one patient per film and n_replicates >= 0, got groups of shape {np.shape(groups)} and "
+            f"{n_replicates} replicates"
+        )
+    names, member = np.unique(np.asarray(groups), return_inverse=True)
+    generator = np.random.default_rng(seed)
+    blocks = []
+    for start in range(0, n_replicates, _BLOCK):
+        counts = np.empty((len(names), min(_BLOCK, n_replicates - start)), dtype=np.float32)
+        for draw in range(counts.shape[1]):
+            drawn = generator.integers(0, len(names), size=len(names))
+            counts[:, draw] = np.bincount(drawn, minlength=len(names))
+        blocks.append(counts)
+    return PatientDraws(member.astype(np.int64), len(names), tuple(blocks))
+
+
+def measure_levels(
+    probabilities: Real[np.ndarray, " image"],
+    targets: Real[np.ndarray, " image"],
+    levels: Int64[np.ndarray, " image"],
+    draws: PatientDraws,
+    *,
+    n_levels: int,
+    threshold: float,
+) -> LevelMeasures:
+    """Measure one finding on every level and on the films of all other levels.
+
+    Where more than 128 scores belong to films with the finding, a resample's AUROC counts films between two of 128
+    quantiles of them as level with each other, and is shifted by what that does to the films as they are: ends of an
+    interval are off by less than 0.001 (tested). The value itself is exact.
+
+    Args:
+        probabilities: One per film.
+        targets: 1 present, 0 absent, NaN unknown (left out).
+        levels: From 0 on; -1 for a film whose level is unknown (left out).
+        draws: Of the same films.
+        n_levels: How many levels there are, with films or without.
+        threshold: From which probability on the finding is called; NaN for no calls.
+
+    Raises:
+        InvalidValueError: Shapes differ, a probability is NaN, a target none of 0, 1, NaN, or a level is out of range.
+    """
+    probabilities, targets = check_pair(probabilities, targets, name="probabilities")
+    if levels.shape != targets.shape or not ((levels >= -1) & (levels < n_levels)).all():
+        raise InvalidValueError(
+            f"levels have shape {levels.shape} and lie in [{levels.min(initial=0)}, {levels.max(initial=0)}]: expected "
+            f"{targets.shape}, each from 0 to {n_levels - 1}, or -1 for unknown"
+        )
+    known = (levels >= 0) & ~np.isnan(targets)
+    # What is counted once is counted in float64, so that values are exact; resamples in float32, for speed.
+    films = _Films(probabilities[known], targets[known] == 1, levels[known], draws.member[known], n_levels)
+    points = np.unique(films.probabilities[films.present])
+    edges = _edges(_thin(points), threshold)
+    once = np.ones((draws.n_patients, 1))
+    as_they_are = _ranks(films, _edges(points, threshold), once, threshold)
+    shift = as_they_are[0] - _ranks(films, edges, once, threshold)[0]
+    parts = [as_they_are]
+    for counts in draws.blocks:
+        auroc, found, alarms = _ranks(films, edges, counts, threshold)
+        parts.append((auroc + shift, found, alarms))
+    auroc, found, alarms = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
+    ece = np.concatenate(_calibration_errors(films, (once, *draws.blocks)), axis=0)
+    n_positive = _two_sides(np.bincount(films.levels[films.present], minlength=n_levels))
+    n_negative = _two_sides(np.bincount(films.levels[~films.present], minlength=n_levels))
+    return LevelMeasures(auroc, found, alarms, ece, n_positive, n_negative)
+
+
+class _Films(NamedTuple):
+    """Films whose label and level are known."""
+
+    probabilities: Float64[np.ndarray, " known"]
+    present: Shaped[np.ndarray, " known"]
+    levels: Int64[np.ndarray, " known"]
+    member: Int64[np.ndarray, " known"]
+    n_levels: int
+
+
+def _thin(points: Float64[np.ndarray, " point"]) -> Float64[np.ndarray, " fewer"]:
+    if len(points) <= _MOST_EDGES:
+        return points
+    return points[np.linspace(0, len(points) - 1, _MOST_EDGES).round().astype(np.int64)]
+
+
+def _edges(points: Float64[np.ndarray, " point"], threshold: float) -> Float64[np.ndarray, " edge"]:
+    """Give every score of a film with the finding a bin of its own, and let a bin begin at the threshold."""
+    edges = np.concatenate([points, np.nextafter(points, np.inf), [threshold]])
+    return np.unique(edges[~np.isnan(edges)])
+
+
+def _ranks(
+    films: _Films,
+    edges: Float64[np.ndarray, " edge"],
+    counts: Float[np.ndarray, "patient draw"],
+    threshold: float,
+) -> tuple[
+    Float64[np.ndarray, "2 draw level"], Float64[np.ndarray, "2 draw level"], Float64[np.ndarray, "2 draw level"]
+]:
+    n_bins, n_levels = len(edges) + 1, films.n_levels
+    cell = films.levels * n_bins + np.searchsorted(edges, films.probabilities, side="right")
+    cell += films.present * (n_levels * n_bins)
+    filled = _sum_by_cell(cell, films.member, np.ones(len(cell)), 2 * n_levels * n_bins, counts)
+    absent, present = filled.reshape(2, n_levels, n_bins, counts.shape[1])
+    first_called = n_bins if np.isnan(threshold) else int(np.searchsorted(edges, threshold, side="right"))
+    sides = [_side(absent, present, first_called)]
+    sides.append(_side(absent.sum(axis=0) - absent, present.sum(axis=0) - present, first_called))
+    auroc, found, alarms = (np.stack(part) for part in zip(*sides, strict=True))
+    if np.isnan(threshold):
+        found, alarms = np.full_like(found, np.nan), np.full_like(alarms, np.nan)
+    return auroc, found, alarms
+
+
+def _side(
+    absent: Float[np.ndarray, "level bin draw"], present: Float[np.ndarray, "level bin draw"], first_called: int
+) -> tuple[Float64[np.ndarray, "draw level"], Float64[np.ndarray, "draw level"], Float64[np.ndarray, "draw level"]]:
+    """Return AUROC, true and false positive rate of films counted by bin, bins rising."""
+    below = np.cumsum(absent, axis=1)
+    n_absent, n_present = below[:, -1].astype(np.float64), present.sum(axis=1, dtype=np.float64)
+    below -= absent / 2
+    won = np.einsum("lbd,lbd->ld", present, below / np.maximum(below[:, -1:] + absent[:, -1:] / 2, 1))
+    found = present[:, first_called:].sum(axis=1, dtype=np.float64)
+    alarms = absent[:, first_called:].sum(axis=1, dtype=np.float64)
+    auroc = np.where(n_absent > 0, _ratio(won, n_present), np.nan)
+    return auroc.T, _ratio(found, n_present).T, _ratio(alarms, n_absent).T
+
+
+def _calibration_errors(
+    films: _Films, blocks: tuple[Float[np.ndarray, "patient draw"], ...]
+) -> list[Float64[np.ndarray, "draw level"]]:
+    place = np.zeros(len(films.levels), dtype=np.int64)
+    for level in range(films.n_levels):
+        chosen = films.levels == level
+        values = films.probabilities[chosen]
+        rank = np.searchsorted(np.sort(values), values, side="left")
+        place[chosen] = rank * _ECE_BINS // max(len(values), 1)
+    cell = films.levels * _ECE_BINS + place
+    misses, ones, n_cells = films.probabilities - films.present, np.ones(len(cell)), films.n_levels * _ECE_BINS
+    errors = []
+    for counts in blocks:
+        bins = _sum_by_cell(cell, films.member, misses, n_cells, counts).reshape(films.n_levels, _ECE_BINS, -1)
+        films_there = _sum_by_cell(films.levels, films.member, ones, films.n_levels, counts)
+        errors.append(_ratio(np.abs(bins).sum(axis=1, dtype=np.float64), films_there.astype(np.float64)).T)
+    return errors
+
+
+def _sum_by_cell(
+    cell: Int64[np.ndarray, " known"],
+    member: Int64[np.ndarray, " known"],
+    weights: Float64[np.ndarray, " known"],
+    n_cells: int,
+    counts: Float[np.ndarray, "patient draw"],
+) -> Float[np.ndarray, "cell draw"]:
+    """Sum what the films of each cell weigh, each film as often as its patient was drawn."""
+    table = csr_array((weights.astype(counts.dtype), (cell, member)), shape=(n_cells, len(counts)))
+    return np.asarray(table @ counts)
+
+
+def _two_sides(count: Int64[np.ndarray, " level"]) -> Int64[np.ndarray, "2 level"]:
+    return np.stack([count, count.sum() - count]).astype(np.int64)
+
+
+def _ratio(part: Float64[np.ndarray, "..."], whole: Float64[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
+    ratio: Float64[np.ndarray, ...] = np.full(np.shape(whole), np.nan)
+    np.divide(part, whole, out=ratio, where=whole > 0)
+    return ratio
