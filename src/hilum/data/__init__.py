@@ -15,7 +15,7 @@ from hilum.data.doctor import (
     write_exclusions,
 )
 from hilum.data.download import DATASETS, Fetched, KnownSet, Patience, SetCheck, check_dataset, get_dataset, known_set
-from hilum.data.label_table import LabelTable, read_label_table, targets_from_labels
+from hilum.data.label_table import LabelTable, parse_age, read_label_table, targets_from_labels
 from hilum.data.manifest import SPLITS, Manifest, Split, check_split, patient_hash, read_manifest
 from hilum.data.merge import merge_manifests
 from hilum.data.nih import NIH_FILM, PHANTOM_MARKER, find_label_file, read_nih, read_nih_sample
@@ -75,6 +75,7 @@ __all__ = [
     "get_dataset",
     "known_set",
     "merge_manifests",
+    "parse_age",
     "patient_hash",
     "prepare_store",
     "preview_augmentation",

@@ -1,5 +1,6 @@
 """Predictions and labels in, one Evaluation out: numbers with intervals, warnings and a pedigree."""
 
+from hilum.evaluation.attribute import film_attributes, quality_attributes
 from hilum.evaluation.from_bundle import evaluate_bundle
 from hilum.evaluation.from_file import evaluate_predictions
 from hilum.evaluation.origin import Origin
@@ -14,5 +15,7 @@ __all__ = [
     "evaluate_bundle",
     "evaluate_predictions",
     "evaluate_subgroups",
+    "film_attributes",
+    "quality_attributes",
     "read_predictions",
 ]

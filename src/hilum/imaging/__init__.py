@@ -12,6 +12,7 @@ from hilum.imaging.header_facts import header_facts
 from hilum.imaging.identity import FilmIdentity, identity_record, pixel_record, read_identity
 from hilum.imaging.identity_key import PSEUDONYM_LENGTH, IdentityKey, open_key
 from hilum.imaging.picture_file import encode_png, write_png
+from hilum.imaging.quality import FilmQuality, film_quality
 from hilum.imaging.refusal import REFUSALS
 from hilum.imaging.square import ResizeRule, place_in_square, resize_square
 from hilum.imaging.thumbnail import thumbnail_record
@@ -25,6 +26,7 @@ __all__ = [
     "CleanFolder",
     "DicomTree",
     "FilmIdentity",
+    "FilmQuality",
     "FilmReader",
     "IdentityKey",
     "ReadLimits",
@@ -34,6 +36,7 @@ __all__ = [
     "deidentify_film",
     "deidentify_folder",
     "encode_png",
+    "film_quality",
     "find_dicom",
     "header_facts",
     "identity_record",
