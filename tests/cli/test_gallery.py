@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from hilum.cli._gallery import choose_films, make_gallery
+from hilum.cli._gallery import Mistake, choose_errors, choose_films, make_gallery
 
 N_FINDINGS = 3
 PROBABILITY = st.floats(0, 1, width=32)
@@ -69,7 +69,7 @@ def answered(films, make_bundle, tmp_path):
 
 def test_films_carry_truth_and_answer(answered):
     predictor, manifest, image_ids, probabilities = answered
-    gallery = make_gallery(predictor, manifest, image_ids, probabilities, n_films=5)
+    gallery = make_gallery(predictor, manifest, image_ids, probabilities, n_films=5, n_errors=0)
     assert len(gallery) == 5
     for film in gallery:
         row = manifest.table.set_index("image_id").loc[film.image_id]
@@ -90,5 +90,66 @@ def test_a_film_that_is_gone_is_left_out(answered, tmp_path):
     paths = manifest.table["path"].copy()
     paths[0] = str(tmp_path / "gone.png")
     manifest = replace(manifest, table=manifest.table.assign(path=paths))
-    gallery = make_gallery(predictor, manifest, image_ids, probabilities, n_films=8)
+    gallery = make_gallery(predictor, manifest, image_ids, probabilities, n_films=8, n_errors=0)
     assert sorted(film.image_id for film in gallery) == sorted(image_ids[1:])
+
+
+def all_mistakes(probabilities, targets, thresholds):
+    """The definition, film by film."""
+    kinds = {(True, 0.0): "false alarm", (False, 1.0): "missed"}
+    return {
+        Mistake(column, kinds[probabilities[row, column] >= thresholds[column], targets[row, column]], row)
+        for row, column in np.ndindex(*probabilities.shape)
+        if not np.isnan(thresholds[column])
+        and (probabilities[row, column] >= thresholds[column], targets[row, column]) in kinds
+    }
+
+
+@given(answers(), st.integers(0, 3), st.integers(1, 5))
+def test_errors_are_the_surest_of_their_kind_each_of_another_patient(given_answers, n_each, n_patients):
+    probabilities, targets, thresholds = given_answers
+    patients = np.arange(len(targets)) % n_patients
+    wrong = all_mistakes(probabilities, targets, thresholds)
+    chosen = choose_errors(probabilities, targets, thresholds, patients=patients, n_each=n_each)
+    assert set(chosen) <= wrong
+    assert len(chosen) == len(set(chosen))
+    for column in range(N_FINDINGS):
+        for kind, sign in (("missed", -1), ("false alarm", 1)):
+            ours = [mistake.row for mistake in chosen if mistake[:2] == (column, kind)]
+            theirs = [mistake.row for mistake in wrong if mistake[:2] == (column, kind)]
+            assert len(ours) == len(set(patients[ours])) == min(n_each, len(set(patients[theirs])))
+            sure = sign * probabilities[:, column]
+            assert list(sure[ours]) == sorted(sure[ours], reverse=True)
+            best = sorted(
+                (max(sure[[r for r in theirs if patients[r] == p]]) for p in set(patients[theirs])), reverse=True
+            )
+            assert list(sure[ours]) == best[:n_each]
+
+
+def test_the_errors_come_last_with_the_map_of_what_was_got_wrong(answered):
+    predictor, manifest, image_ids, _ = answered
+    targets = manifest.table.set_index("image_id").loc[list(image_ids), list(predictor.findings)].to_numpy()
+    assert (targets == 1).any()
+    upside_down = np.where(targets == 1, 0.1, 0.9)
+    gallery = make_gallery(predictor, manifest, image_ids, upside_down, n_films=2, n_errors=1)
+    assert [film.error is None for film in gallery[:3]] == [True, True, False]
+    for film in gallery[2:]:
+        called = film.error.finding in film.called
+        assert film.error.kind == ("false alarm" if called else "missed")
+        assert called != (film.error.finding in film.truth)
+        assert film.error.threshold == 0.5
+        assert film.overlay.shape == (64, 64, 3)
+    kinds = {film.error.kind for film in gallery[2:]}
+    assert kinds == {"missed", "false alarm"}
+
+
+def test_truth_of_no_finding_follows_from_all_labels():
+    import pandas as pd
+
+    from hilum.cli._gallery import _targets
+
+    table = pd.DataFrame({"Mass": [1.0, 0.0, 0.0, np.nan], "Edema": [0.0, 0.0, 1.0, 0.0]})
+    targets = _targets(table, ("No Finding", "Mass", "Hernia"), ("Mass", "Edema"))
+    np.testing.assert_array_equal(targets[:, 0], [0.0, 1.0, 0.0, np.nan])
+    np.testing.assert_array_equal(targets[:, 1], table["Mass"])
+    assert np.isnan(targets[:, 2]).all()

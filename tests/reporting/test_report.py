@@ -204,3 +204,31 @@ def test_public_predictions_have_their_numbers(report, shared_data):
     rows = report(evaluation).tables["finding-table"]
     for name, finding in evaluation.findings.items():
         assert rows[title(name)][3].split()[0] == f"{finding.auroc.value:.3f}"
+
+
+@pytest.fixture(scope="session")
+def errors():
+    from hilum.reporting import FilmError
+
+    pixels = np.zeros((40, 64), dtype=np.uint8)
+    return [
+        GalleryFilm("4.png", pixels, pixels[..., None].repeat(3, axis=2), ("Mass", "Edema"), {"Mass": 0.021}, (),
+                    FilmError("Mass", "missed", 0.35)),
+        GalleryFilm("5.png", pixels, None, (), {"Mass": 0.97}, ("Mass",), FilmError("Mass", "false alarm", 0.35)),
+        GalleryFilm("6.png", pixels, None, ("Mass",), {"No Finding": 0.9}, ("No Finding",),
+                    FilmError("No Finding", "false alarm", 0.5)),
+    ]  # fmt: skip
+
+
+def test_errors_say_missed_and_false_alarm_and_that_labels_may_be_wrong(report, whole, gallery, errors):
+    page = report(whole, gallery=[*gallery, *errors])
+    for words in (
+        "The label may be what is wrong",
+        "missed at 2.1 %, called from 35.0 % on; labelled Mass, Edema 4.png",
+        "false alarm at 97.0 %, called from 35.0 % on; labelled with none of the model’s findings 5.png",
+        "false alarm at 90.0 %: under-diagnosed, called from 50.0 % on; labelled Mass 6.png",
+    ):
+        assert words in page.said
+    assert "Hernia — present, missed" not in report(whole, gallery=errors).said
+    assert 'id="films"' not in report(whole, gallery=errors).text
+    assert 'id="errors"' not in report(whole, gallery=gallery).text

@@ -1,22 +1,35 @@
-"""The films of a report's gallery: some right, some wrong, each the clearest of its kind."""
+"""The films of a report: some right, some wrong, each the clearest of its kind; then the errors of every finding."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, Shaped, UInt8
+
+from hilum.findings import NO_FINDING
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from hilum.data import Manifest
+    from hilum.imaging import FilmReader
     from hilum.inference import Predictor
     from hilum.records import Image
     from hilum.reporting import GalleryFilm
 
-__all__ = ["choose_films", "make_gallery"]
+__all__ = ["Mistake", "choose_errors", "choose_films", "make_gallery"]
 
 _FILM_PX = 320
+
+
+class Mistake(NamedTuple):
+    """A film (``row``) that was got wrong on a finding (``column``), by its label."""
+
+    column: int
+    kind: Literal["missed", "false alarm"]
+    row: int
 
 
 def make_gallery(
@@ -26,8 +39,9 @@ def make_gallery(
     probabilities: Float[np.ndarray, "image finding"],
     *,
     n_films: int = 12,
+    n_errors: int = 2,
 ) -> "list[GalleryFilm]":
-    """Read the chosen films from disk and explain the most probable call of each.
+    """Read the chosen films from disk and explain the most probable call of each, or what was got wrong.
 
     Args:
         predictor: The bundle that answered.
@@ -35,29 +49,90 @@ def make_gallery(
         image_ids: The films that were answered.
         probabilities: A row per film, in the order of the predictor's findings.
         n_films: Films in the gallery, at most.
+        n_errors: Films per finding that were missed, and as many false alarms, at most.
 
     Returns:
-        The films; one that cannot be read any more is left out.
+        The films, those that are shown for an error last, with ``error``; one that cannot be read any more is left out.
     """
-    from hilum.errors import ImageRefusedError
     from hilum.imaging import FilmReader
 
     table = manifest.table.set_index("image_id").loc[list(image_ids)]
-    known = [name for name in predictor.findings if name in manifest.findings]
-    targets = table.reindex(columns=list(predictor.findings)).to_numpy(dtype=float)
+    targets = _targets(table, predictor.findings, manifest.findings)
     thresholds = np.array([rule.threshold for rule in predictor.bundle.spec.findings.values()])
+    patients = table["patient_id"].to_numpy()
+    mistakes = choose_errors(probabilities, targets, thresholds, patients=patients, n_each=n_errors)
+    chosen: list[tuple[int, Mistake | None]] = [
+        *((row, None) for row in choose_films(probabilities, targets, thresholds, n_films=n_films)),
+        *((mistake.row, mistake) for mistake in mistakes),
+    ]
     films = []
     with FilmReader(workers=1) as reader:
-        for row in choose_films(probabilities, targets, thresholds, n_films=n_films):
-            answers = dict(zip(predictor.findings, probabilities[row].tolist(), strict=True))
-            called = [name for name, place in zip(answers, probabilities[row] >= thresholds, strict=True) if place]
-            truth = tuple(name for name in known if table[name].iloc[row] == 1)
-            try:
-                image = reader.read(Path(table["path"].iloc[row]))
-            except ImageRefusedError:
-                continue
-            films.append(_film(predictor, image, image_ids[row], truth, answers, called))
+        for row, mistake in chosen:
+            image = _read(reader, Path(table["path"].iloc[row]))
+            if image is not None:
+                truth = targets[row] == 1
+                films.append(_film(predictor, image, image_ids[row], truth, probabilities[row], mistake))
     return films
+
+
+def _targets(
+    table: "pd.DataFrame", findings: Sequence[str], labelled: Sequence[str]
+) -> Float[np.ndarray, "image finding"]:
+    """Return the targets of what the bundle answers; ``No Finding`` follows from the labels of all findings."""
+    from hilum.metrics import no_finding_target
+
+    targets = table.reindex(columns=list(findings)).to_numpy(dtype=float)
+    if NO_FINDING in findings:
+        of_all = table[list(labelled)].to_numpy(dtype=float)
+        targets[:, list(findings).index(NO_FINDING)] = no_finding_target(of_all)
+    return targets
+
+
+def choose_errors(
+    probabilities: Float[np.ndarray, "image finding"],
+    targets: Float[np.ndarray, "image finding"],
+    thresholds: Float[np.ndarray, " finding"],
+    *,
+    patients: Shaped[np.ndarray, " image"],
+    n_each: int,
+) -> list[Mistake]:
+    """Choose per finding the misses of the lowest and the false alarms of the highest probability.
+
+    A patient comes once per finding and kind: films of one patient tend to be got wrong alike.
+
+    Args:
+        probabilities: In [0, 1].
+        targets: 1 present, 0 absent, NaN unknown.
+        thresholds: NaN where nothing is called: nothing is wrong then.
+        patients: The patient of each film.
+        n_each: Misses, and false alarms, per finding, at most.
+
+    Example:
+        >>> choose_errors(np.array([[0.9], [0.1], [0.8]]), np.array([[0.0], [1.0], [0.0]]), np.array([0.5]),
+        ...               patients=np.array(["a", "b", "a"]), n_each=2)
+        [Mistake(column=0, kind='missed', row=1), Mistake(column=0, kind='false alarm', row=0)]
+    """
+    mistakes = []
+    for column, threshold in enumerate(thresholds.tolist()):
+        said, target = probabilities[:, column], targets[:, column]
+        missed = (target == 1) & (said < threshold)
+        alarms = (target == 0) & (said >= threshold)
+        mistakes += [Mistake(column, "missed", row) for row in _first(missed, said, patients, n_each)]
+        mistakes += [Mistake(column, "false alarm", row) for row in _first(alarms, -said, patients, n_each)]
+    return mistakes
+
+
+def _first(
+    chosen: Bool[np.ndarray, " image"],
+    height: Float[np.ndarray, " image"],
+    patients: Shaped[np.ndarray, " image"],
+    n_films: int,
+) -> list[int]:
+    """Return the chosen rows of least ``height``, one per patient."""
+    rows = np.flatnonzero(chosen)
+    rows = rows[np.argsort(height[rows], kind="stable")]
+    _, first = np.unique(patients[rows], return_index=True)
+    return [int(row) for row in rows[np.sort(first)[:n_films]]]
 
 
 def choose_films(
@@ -114,24 +189,40 @@ def _clearest(
     return chosen
 
 
+def _read(reader: "FilmReader", path: Path) -> "Image | None":
+    from hilum.errors import ImageRefusedError
+
+    try:
+        return reader.read(path)
+    except ImageRefusedError:
+        return None
+
+
 def _film(
     predictor: "Predictor",
     image: "Image",
     image_id: str,
-    truth: tuple[str, ...],
-    answers: Mapping[str, float],
-    called: Sequence[str],
+    truth: Bool[np.ndarray, " finding"],
+    probabilities: Float[np.ndarray, " finding"],
+    mistake: Mistake | None,
 ) -> "GalleryFilm":
-    from hilum.reporting import GalleryFilm
+    from hilum.reporting import FilmError, GalleryFilm
 
-    small = _shrink(image)
+    rules = predictor.bundle.spec.findings
+    answers = dict(zip(predictor.findings, probabilities.tolist(), strict=True))
+    called = [name for name, answer in answers.items() if answer >= rules[name].threshold]
+    small, error, explained = _shrink(image), None, max(called, key=lambda name: answers[name], default="")
+    if mistake is not None:
+        explained = predictor.findings[mistake.column]
+        error = FilmError(explained, mistake.kind, rules[explained].threshold)
     return GalleryFilm(
         image_id=image_id,
         pixels=_grey(small.pixels),
-        overlay=_overlay(predictor, image, small, max(called, key=lambda name: answers[name])) if called else None,
-        truth=truth,
+        overlay=_overlay(predictor, image, small, explained) if explained else None,
+        truth=tuple(name for name, place in zip(predictor.findings, truth, strict=True) if place),
         probabilities=answers,
         called=tuple(called),
+        error=error,
     )
 
 

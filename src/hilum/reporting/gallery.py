@@ -1,8 +1,9 @@
-"""One film of a report's gallery: what it shows, what is true, what was said."""
+"""Films of a report: what they show, what is true, what was said; and the errors a model was surest of."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import UInt8
@@ -11,9 +12,34 @@ from hilum.findings import NO_FINDING
 from hilum.reporting.page import film_uri
 from hilum.reporting.wording import DASH, percent, title_of
 
-__all__ = ["FilmCard", "FilmLine", "GalleryFilm", "film_card"]
+__all__ = [
+    "ErrorCard",
+    "ErrorPart",
+    "FilmCard",
+    "FilmError",
+    "FilmLine",
+    "GalleryFilm",
+    "error_parts",
+    "film_card",
+]
 
 _SIDE_PX = 300
+_ERROR_PX = 220
+
+
+@dataclass(frozen=True)
+class FilmError:
+    """Why a film stands among the errors.
+
+    Attributes:
+        finding: The finding that was got wrong, by the label.
+        kind: ``missed`` (labelled, not called) or ``false alarm`` (called, not labelled).
+        threshold: Probability from which on it is called.
+    """
+
+    finding: str
+    kind: Literal["missed", "false alarm"]
+    threshold: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +53,7 @@ class GalleryFilm:
         truth: Findings known to be present; empty for none.
         probabilities: Per finding; NaN where there is no answer.
         called: Findings called present.
+        error: What is wrong with the answer, for a film that is shown for that; its ``overlay`` is of this finding.
     """
 
     image_id: str
@@ -35,6 +62,7 @@ class GalleryFilm:
     truth: tuple[str, ...]
     probabilities: Mapping[str, float]
     called: tuple[str, ...]
+    error: FilmError | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +83,49 @@ class FilmCard:
     picture: str
     overlay: str
     lines: tuple[FilmLine, ...]
+
+
+@dataclass(frozen=True)
+class ErrorCard:
+    """A film that was got wrong, as it stands in a page; ``words`` say how sure the model was, and the labels."""
+
+    image_id: str
+    picture: str
+    overlay: str
+    kind: str
+    words: str
+
+
+@dataclass(frozen=True)
+class ErrorPart:
+    """The errors of one finding."""
+
+    title: str
+    films: tuple[ErrorCard, ...]
+
+
+def error_parts(films: Sequence[GalleryFilm]) -> list[ErrorPart]:
+    """Return the films that have an ``error``, by finding, in the order in which they come."""
+    parts: dict[str, list[ErrorCard]] = {}
+    for film in films:
+        if film.error is not None:
+            parts.setdefault(film.error.finding, []).append(_error_card(film, film.error))
+    return [ErrorPart(title_of(finding), tuple(cards)) for finding, cards in parts.items()]
+
+
+def _error_card(film: GalleryFilm, error: FilmError) -> ErrorCard:
+    said = percent(film.probabilities[error.finding])
+    if error.finding == NO_FINDING and error.kind == "false alarm":
+        said += ": under-diagnosed"
+    labels = ", ".join(map(title_of, film.truth)) or "with none of the model’s findings"
+    overlay = "" if film.overlay is None else film_uri(film.overlay, _ERROR_PX)
+    return ErrorCard(
+        film.image_id,
+        film_uri(film.pixels, _ERROR_PX),
+        overlay,
+        error.kind,
+        f"at {said}, called from {percent(error.threshold)} on; labelled {labels}",
+    )
 
 
 def film_card(film: GalleryFilm) -> FilmCard:

@@ -6,7 +6,7 @@ from pathlib import Path
 from hilum.records import Evaluation
 from hilum.reporting.confusion import confusion_matrices
 from hilum.reporting.evaluation_chart import calibration_charts, forest_chart, history_chart, pr_charts, roc_charts
-from hilum.reporting.gallery import GalleryFilm, film_card
+from hilum.reporting.gallery import GalleryFilm, error_parts, film_card
 from hilum.reporting.history import history_pictures
 from hilum.reporting.page import render_page
 from hilum.reporting.table import classification_rows, finding_rows
@@ -41,13 +41,16 @@ def write_report(
     """
     matrices = confusion_matrices(evaluation)
     pictures = history_pictures(history)
+    errors = error_parts(gallery)
     page = render_page(
         "report.html",
         title=evaluation.title or "Evaluation",
         evaluation=evaluation,
         pedigree=evaluation.pedigree,
         headline=headline(evaluation),
-        sections=_sections(training=bool(pictures), films=bool(gallery)),
+        sections=_sections(
+            training=bool(pictures), films=len(gallery) > sum(len(part.films) for part in errors), errors=bool(errors)
+        ),
         forest=forest_chart(evaluation),
         forest_narrow=forest_chart(evaluation, narrow=True),
         thresholds_from=_thresholds_from(evaluation),
@@ -59,7 +62,8 @@ def write_report(
         confusion=matrices,
         confusion_note="" if all(m.defined for m in matrices) else f"{DASH} no threshold could be chosen.",
         history=[history_chart(picture) for picture in pictures],
-        films=[film_card(film) for film in gallery],
+        films=[film_card(film) for film in gallery if film.error is None],
+        errors=errors,
         pedigree_lines=_pedigree_lines(evaluation),
         recipe=recipe,
     )
@@ -67,7 +71,7 @@ def write_report(
     return path
 
 
-def _sections(*, training: bool, films: bool) -> list[tuple[str, str]]:
+def _sections(*, training: bool, films: bool, errors: bool) -> list[tuple[str, str]]:
     """Return anchor and words of every section that is there."""
     sections = {
         ("findings", "Findings"): True,
@@ -78,6 +82,7 @@ def _sections(*, training: bool, films: bool) -> list[tuple[str, str]]:
         ("confusion", "Confusion"): True,
         ("history", "Training"): training,
         ("films", "Films"): films,
+        ("errors", "Errors"): errors,
         ("pedigree", "Pedigree"): True,
     }
     return [section for section, there in sections.items() if there]
