@@ -10,7 +10,7 @@ from hilum.data import Manifest, PixelStore, Problem, patient_hash
 from hilum.errors import DataError, LeakError, UnknownNameError
 from hilum.evaluation import evaluate_bundle
 from hilum.findings import NIH_FINDINGS
-from hilum.records import BundleSpec, FindingRule, InputRules, Interval
+from hilum.records import BundleSpec, FindingRule, InputRules, Interval, PlattMap
 
 NAN = float("nan")
 N_FILMS = 120
@@ -45,8 +45,7 @@ class FakePredictor:
     def __init__(self, manifest, store, **spec):
         rules = {
             name: FindingRule(
-                slope=0.5,
-                intercept=-0.5,
+                calibration=PlattMap(slope=0.5, intercept=-0.5),
                 threshold=0.4,
                 sensitivity=Interval(),
                 specificity=Interval(),

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hilum.calibration import choose_threshold
 from hilum.data import Manifest, split_by_patient
 from hilum.evaluation import evaluate_arrays
-from hilum.metrics import THRESHOLD_RULES, choose_threshold
 from hilum.phantoms import render_film
 
 FOLDER = Path(__file__).parent
@@ -45,8 +45,8 @@ def study():
         seed=0,
     )
     chosen = {
-        f"thresholds/{rule}/{name}": choose_threshold(probabilities[rows, column], targets[rows, column], rule=rule)
-        for rule in THRESHOLD_RULES
+        f"thresholds/{key}/{name}": choose_threshold(probabilities[rows, column], targets[rows, column], rule=rule)
+        for key, rule in (("youden", "youden"), ("f1", "f_beta"), ("sensitivity", "sensitivity"))
         for column, (name, rows) in enumerate(zip(FINDINGS[:3], (every, known, every), strict=True))
     }
     curves = {"roc", "pr", "calibration", "rank", "decision", "refer"}

@@ -6,11 +6,13 @@ import pytest
 from hilum.imaging import write_dicom, write_png
 from hilum.inference import Predictor
 from hilum.phantoms import draw_case, render_phantom
+from hilum.records import PlattMap
 
+KNOWN = {"covariance": ((0.01, 0.001), (0.001, 0.04))}
 RULES = {
-    "Effusion": {"slope": 0.5, "intercept": -1.0, "threshold": 0.2},
-    "Mass": {"slope": 2.0, "intercept": 0.5, "threshold": 0.9},
-    "Nodule": {"threshold": float("nan"), "reason": "no positive film on validation"},
+    "Effusion": {"calibration": PlattMap(slope=0.5, intercept=-1.0, **KNOWN), "threshold": 0.2},
+    "Mass": {"calibration": PlattMap(slope=2.0, intercept=0.5, **KNOWN), "threshold": 0.9},
+    "Nodule": {"calibration": PlattMap(**KNOWN), "threshold": float("nan"), "reason": "no positive film on validation"},
 }
 
 

@@ -8,12 +8,15 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image as Pillow
+from scipy.special import logit
 
+from hilum.calibration import calibrate, probability_interval
 from hilum.data import Manifest, prepare_store
 from hilum.errors import BundleError, DataError, InvalidValueError
 from hilum.imaging import REFUSALS, FilmReader, read_image, resize_square, write_png
-from hilum.inference import Predictor, calibrate
+from hilum.inference import Predictor
 from hilum.models import load_bundle
+from hilum.records import PlattMap, ReferZone
 
 TINY = 2e-6
 
@@ -130,7 +133,7 @@ def test_progress_counts_files(predictor, films):
 
 def test_the_call_is_the_probability_at_its_threshold(make_bundle, tmp_path, films):
     """Thresholds at, just above and just below a film's own probabilities."""
-    spread = {"slope": 0.7, "intercept": 0.1}
+    spread = {"calibration": PlattMap(slope=0.7, intercept=0.1)}
     plain = make_bundle(tmp_path / "plain", rules=dict.fromkeys(("Effusion", "Mass", "Nodule"), spread))
     exact = values(next(iter(Predictor(plain).predict_files(films[:1]))))
     thresholds = [exact[0], np.nextafter(exact[1], 1), np.nextafter(exact[2], 0)]
@@ -139,6 +142,22 @@ def test_the_call_is_the_probability_at_its_threshold(make_bundle, tmp_path, fil
     assert [answer.probability for answer in answers.values()] == list(exact)
     assert [answer.call for answer in answers.values()] == ["present", "absent", "present"]
     assert [answer.threshold for answer in answers.values()] == thresholds
+    assert np.isnan([(answer.low, answer.high) for answer in answers.values()]).all()
+
+
+def test_a_probability_comes_with_its_interval_and_a_zone_refers(make_bundle, tmp_path, films, predictor):
+    for name, answer in predictor.predict_image(read_image(films[0])).findings.items():
+        low, high = probability_interval(predictor.bundle.spec.findings[name].calibration, logit(answer.score)[None])
+        assert (answer.low, answer.high) == (pytest.approx(low[0], abs=1e-6), pytest.approx(high[0], abs=1e-6))
+        assert answer.low < answer.probability < answer.high
+    shares = dict.fromkeys(
+        ("allowed_missed", "allowed_false_alarms", "missed", "cleared", "found", "false_alarms"), 0.1
+    )
+    zone = ReferZone(low=0.0, high=1.0, n_patients_with=9, n_patients_without=9, **shares)
+    bundle = make_bundle(tmp_path / "zone", rules={"Mass": {"refer": zone}})
+    answers = Predictor(bundle).predict_image(read_image(films[0])).findings
+    assert answers["Mass"].call == "refer"
+    assert answers["Nodule"].call in {"present", "absent"}
 
 
 def test_without_a_threshold_there_is_no_call(predictor, films):
@@ -150,12 +169,12 @@ def test_without_a_threshold_there_is_no_call(predictor, films):
         assert {prediction.findings[name].call for name in ("Effusion", "Mass")} <= {"present", "absent"}
 
 
-@pytest.mark.parametrize("logit", [-1e4, 1e4])
-def test_extreme_logits_are_certain_and_finite(make_bundle, tmp_path, films, logit):
+@pytest.mark.parametrize("output", [-1e4, 1e4])
+def test_extreme_logits_are_certain_and_finite(make_bundle, tmp_path, films, output):
     bundle = make_bundle(tmp_path / "extreme")
-    bundle.model.head[-1].bias.data[:] = logit
+    bundle.model.head[-1].bias.data[:] = output
     for answer in Predictor(bundle).predict_image(read_image(films[0])).findings.values():
-        assert answer.score == answer.probability == float(logit > 0)
+        assert answer.score == answer.probability == float(output > 0)
 
 
 def test_a_model_that_gives_no_number_is_an_error_not_an_absence(make_bundle, tmp_path, films):

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from hilum.errors import BundleError, InvalidValueError, StorageError
 from hilum.models import ModelSection, build_model, digest_of, load_bundle, write_bundle
 from hilum.models import bundle as bundle_module
-from hilum.records import BundleSpec
+from hilum.records import BundleSpec, PlattMap
 
 FILES = ("bundle.json", "weights.safetensors", "golden.npz", "MODEL_CARD.md")
 
@@ -23,7 +23,7 @@ FILES = ("bundle.json", "weights.safetensors", "golden.npz", "MODEL_CARD.md")
 @pytest.fixture(scope="module")
 def sealed(make_bundle, tmp_path_factory):
     # A slope whose last digit makes no difference to the number.
-    rules = {"Mass": {"slope": 0.30000000000000004}}
+    rules = {"Mass": {"calibration": PlattMap(slope=0.30000000000000004)}}
     return make_bundle(tmp_path_factory.mktemp("sealed") / "bundle", seed=1, rules=rules)
 
 
@@ -153,7 +153,8 @@ def test_no_byte_of_bundle_json_can_be_another(folder):
 def test_a_rule_that_was_changed_by_hand_is_refused(folder, key, value):
     path = folder / "bundle.json"
     spec = json.loads(path.read_text())
-    holder = next(h for h in (spec, spec["input"], spec["findings"]["Mass"]) if key in h)
+    rule = spec["findings"]["Mass"]
+    holder = next(h for h in (spec, spec["input"], rule, rule["calibration"]) if key in h)
     holder[key] = value
     path.write_text(json.dumps(spec, indent=1) + "\n")
     with pytest.raises(BundleError, match=r"was written with another bundle\.json, which has been changed since"):
@@ -181,7 +182,7 @@ def test_a_file_that_is_no_longer_named_is_noticed(folder):
         load_bundle(folder)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"schema_version": 1}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"schema_version": 2}'])
 def test_a_bundle_json_that_is_none_is_refused(folder, text):
     (folder / "bundle.json").write_text(text)
     with pytest.raises(BundleError, match="is refused"):
@@ -191,7 +192,7 @@ def test_a_bundle_json_that_is_none_is_refused(folder, text):
 def test_another_schema_is_refused_with_both_numbers(folder):
     spec = json.loads((folder / "bundle.json").read_text())
     (folder / "bundle.json").write_text(json.dumps({**spec, "schema_version": 99}))
-    with pytest.raises(BundleError, match="has schema version 99, this hilum reads version 1"):
+    with pytest.raises(BundleError, match="has schema version 99, this hilum reads version 2"):
         load_bundle(folder)
 
 

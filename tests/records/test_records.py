@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from hilum.errors import DataError
 from hilum.findings import NIH_FINDINGS
 from hilum.records import (
+    BetaMap,
     BundleSpec,
     Description,
     Evaluation,
@@ -22,9 +23,13 @@ from hilum.records import (
     ImageFacts,
     InputRules,
     Interval,
+    IsotonicMap,
     MacroMetric,
+    PlattMap,
     Prediction,
+    ReferZone,
     SampleFilm,
+    TemperatureMap,
 )
 
 numbers = st.one_of(st.floats(allow_infinity=False), st.just(math.nan))
@@ -38,7 +43,9 @@ answers = st.builds(
     score=shares,
     probability=shares,
     threshold=numbers,
-    call=st.sampled_from(["present", "absent", None]),
+    low=numbers,
+    high=numbers,
+    call=st.sampled_from(["present", "refer", "absent", None]),
 )
 facts = st.builds(
     ImageFacts,
@@ -58,15 +65,27 @@ predictions = st.builds(
     findings=st.dictionaries(st.sampled_from(NIH_FINDINGS), answers, max_size=3),
     bundle_digest=names,
 )
+maps = st.one_of(
+    st.builds(PlattMap, slope=st.floats(-9, 9), covariance=st.sampled_from([(), ((1.0, 0.5), (0.5, 2.0))])),
+    st.builds(TemperatureMap, temperature=st.floats(0.1, 9)),
+    st.builds(BetaMap, a=st.floats(0, 9), c=st.floats(-9, 9)),
+    st.builds(IsotonicMap, **dict.fromkeys(("logit", "probability", "low", "high"), st.lists(shares, min_size=1))),
+)
+zones = st.builds(
+    ReferZone,
+    **dict.fromkeys(("low", "high", "allowed_missed", "allowed_false_alarms", "missed", "cleared"), shares),
+    **dict.fromkeys(("n_patients_with", "n_patients_without"), st.integers(0, 99)),
+    **dict.fromkeys(("found", "false_alarms"), numbers),
+)
 rules = st.builds(
     FindingRule,
-    slope=st.floats(-9, 9),
-    intercept=st.floats(-9, 9),
+    calibration=maps,
     threshold=numbers,
     sensitivity=intervals,
     specificity=intervals,
     n_positive=st.integers(0, 99),
     n_negative=st.integers(0, 99),
+    refer=st.none() | zones,
     reason=names,
 )
 specs = st.builds(
@@ -147,13 +166,15 @@ def _prediction(**values: object) -> Prediction:
 
 
 def test_the_stable_row_of_an_answered_film():
-    answer = FindingAnswer(score=0.75, probability=0.5, threshold=0.25, call="present")
+    answer = FindingAnswer(score=0.75, probability=0.5, low=0.375, high=0.625, threshold=0.25, call="present")
     unsure = FindingAnswer(score=0.125, probability=0.25, threshold=math.nan, call=None)
     row = _prediction(findings={"Mass": answer, "Nodule": unsure}).row(("Nodule", "Mass"))
     assert row == {
         "image_id": "a.png", "path": "films/a.png", "status": "answered", "reason": "",
         "score_Nodule": 0.125, "score_Mass": 0.75,
         "probability_Nodule": 0.25, "probability_Mass": 0.5,
+        "low_Nodule": "", "low_Mass": 0.375,
+        "high_Nodule": "", "high_Mass": 0.625,
         "call_Nodule": "", "call_Mass": "present",
     }  # fmt: skip
     assert list(row)[:4] == ["image_id", "path", "status", "reason"]
@@ -161,18 +182,18 @@ def test_the_stable_row_of_an_answered_film():
 
 def test_the_stable_row_of_a_refused_film_has_empty_cells():
     row = _prediction(status="refused", reason="truncated").row(("Mass",))
-    assert list(row.values()) == ["a.png", "films/a.png", "refused", "truncated", "", "", ""]
+    assert list(row.values()) == ["a.png", "films/a.png", "refused", "truncated", "", "", "", "", ""]
 
 
 @given(predictions)
 def test_every_row_has_the_same_columns(prediction):
     columns = ["image_id", "path", "status", "reason"]
-    columns += [f"{part}_{name}" for part in ("score", "probability", "call") for name in NIH_FINDINGS]
+    columns += [f"{part}_{name}" for part in ("score", "probability", "low", "high", "call") for name in NIH_FINDINGS]
     assert list(prediction.row(NIH_FINDINGS)) == columns
 
 
 def test_a_call_is_one_of_the_known_words():
-    with pytest.raises(ValidationError, match="'present' or 'absent'"):
+    with pytest.raises(ValidationError, match="'present', 'refer' or 'absent'"):
         FindingAnswer(score=0.5, probability=0.5, threshold=0.5, call="maybe")
 
 

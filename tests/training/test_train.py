@@ -118,7 +118,7 @@ def test_the_rules_come_from_validation_with_the_weights_of_the_bundle(train_tin
     with torch.inference_mode():
         logits = bundle.model(images).double().numpy()
     for column, (name, rule) in enumerate(bundle.spec.findings.items()):
-        probability = 1 / (1 + np.exp(-(rule.slope * logits[:, column] + rule.intercept)))
+        probability = 1 / (1 + np.exp(-(rule.calibration.slope * logits[:, column] + rule.calibration.intercept)))
         present = films.manifest.table[name].to_numpy()[films.manifest.rows("validation")] == 1
         assert (rule.n_positive, rule.n_negative) == (present.sum(), (~present).sum())
         assert rule.sensitivity.value == pytest.approx((probability >= rule.threshold)[present].mean())

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from hilum.calibration import calibrate
 from hilum.data import Manifest, PixelStore, patient_hash
 from hilum.errors import DataError, LeakError
 from hilum.evaluation.caution import count_films
@@ -16,7 +17,6 @@ from hilum.evaluation.label_file import is_nih
 from hilum.evaluation.origin import Origin
 from hilum.evaluation.study import evaluate_arrays
 from hilum.findings import NO_FINDING
-from hilum.inference import calibrate
 from hilum.records import BundleSpec, Evaluation
 from hilum.runs import write_text
 

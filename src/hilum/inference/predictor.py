@@ -1,6 +1,5 @@
 """A bundle at work: logit → score → probability → call, for files, arrays and stores."""
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from itertools import islice
@@ -10,13 +9,12 @@ import numpy as np
 import torch
 from jaxtyping import Float64, Int64, UInt8
 
+from hilum.calibration import apply_map, calibrate, call, probability_interval
 from hilum.data import PixelStore
 from hilum.errors import BundleError, DataError, ImageRefusedError, InvalidValueError
 from hilum.imaging import FilmReader, SquareFilm, resize_square
-from hilum.inference.calibration import calibrate
-from hilum.metrics import apply_platt
 from hilum.models import Bundle
-from hilum.records import Call, FindingAnswer, FindingRule, Image, ImageFacts, Prediction
+from hilum.records import FindingAnswer, FindingRule, Image, ImageFacts, PlattMap, Prediction
 
 __all__ = ["Predictor"]
 
@@ -145,12 +143,12 @@ class Predictor:
         return logits
 
     def _answered(self, path: Path, facts: ImageFacts, logits: Float64[np.ndarray, " finding"]) -> Prediction:
-        scores = apply_platt(logits, 1.0, 0.0)
+        scores = apply_map(PlattMap(), logits)
         probabilities = calibrate(self.bundle.spec, logits[None])[0]
-        rules = self.bundle.spec.findings.items()
+        rules = self.bundle.spec.findings
         answers = {
-            name: _answer(float(score), float(probability), rule)
-            for (name, rule), score, probability in zip(rules, scores, probabilities, strict=True)
+            name: _answer(logits[place : place + 1], float(scores[place]), float(probabilities[place]), rule)
+            for place, (name, rule) in enumerate(rules.items())
         }
         return Prediction(
             image_id=path.name,
@@ -172,11 +170,16 @@ class Predictor:
         )
 
 
-def _answer(score: float, probability: float, rule: FindingRule) -> FindingAnswer:
-    call: Call | None = None
-    if not math.isnan(rule.threshold):
-        call = "present" if probability >= rule.threshold else "absent"
-    return FindingAnswer(score=score, probability=probability, threshold=rule.threshold, call=call)
+def _answer(logit: Float64[np.ndarray, " 1"], score: float, probability: float, rule: FindingRule) -> FindingAnswer:
+    low, high = probability_interval(rule.calibration, logit)
+    return FindingAnswer(
+        score=score,
+        probability=probability,
+        low=float(low[0]),
+        high=float(high[0]),
+        threshold=rule.threshold,
+        call=call(probability, rule),
+    )
 
 
 def _check_batch_size(batch_size: int) -> None:

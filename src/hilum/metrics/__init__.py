@@ -9,31 +9,27 @@ from hilum.metrics.bootstrap import (
     bootstrap_rates,
 )
 from hilum.metrics.calibration import (
-    PlattFit,
     Reliability,
-    apply_platt,
     brier_score,
     calibration_error,
-    fit_platt,
     reliability_curve,
 )
 from hilum.metrics.classification import ClassificationTable, Scores, classification_table
 from hilum.metrics.comparison import Difference, paired_difference
-from hilum.metrics.curve import PrCurve, RocCurve, pr_curve, roc_curve, thin_curve
+from hilum.metrics.curve import Counts, PrCurve, RocCurve, count_called, pr_curve, roc_curve, thin_curve
 from hilum.metrics.interval import MacroMean, macro_mean, mean_over_findings, percentile_interval, wilson_interval
+from hilum.metrics.known import keep_known
 from hilum.metrics.level import LevelMeasures, PatientDraws, draw_patients, measure_levels
 from hilum.metrics.no_finding import derive_no_finding, no_finding_target
 from hilum.metrics.ranking import Ranking, auroc, average_precision
-from hilum.metrics.threshold import THRESHOLD_RULES, ThresholdRule, choose_threshold
 
 __all__ = [
-    "THRESHOLD_RULES",
     "ClassificationTable",
+    "Counts",
     "Difference",
     "LevelMeasures",
     "MacroMean",
     "PatientDraws",
-    "PlattFit",
     "PrCurve",
     "RankReplicates",
     "Ranking",
@@ -41,8 +37,6 @@ __all__ = [
     "Reliability",
     "RocCurve",
     "Scores",
-    "ThresholdRule",
-    "apply_platt",
     "auroc",
     "average_precision",
     "bootstrap_auroc",
@@ -51,11 +45,11 @@ __all__ = [
     "bootstrap_rates",
     "brier_score",
     "calibration_error",
-    "choose_threshold",
     "classification_table",
+    "count_called",
     "derive_no_finding",
     "draw_patients",
-    "fit_platt",
+    "keep_known",
     "macro_mean",
     "mean_over_findings",
     "measure_levels",

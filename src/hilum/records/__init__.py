@@ -2,6 +2,15 @@
 
 from hilum.records.base import Estimate, Interval, Number, Record
 from hilum.records.bundle import BUNDLE_SCHEMA, BundleSpec, FindingRule, InputRules
+from hilum.records.calibration import (
+    BetaMap,
+    CalibrationMap,
+    IsotonicMap,
+    PlattMap,
+    Recalibration,
+    ReferZone,
+    TemperatureMap,
+)
 from hilum.records.description import Description, SampleFilm
 from hilum.records.doctor import (
     DOCTOR_SCHEMA,
@@ -37,7 +46,7 @@ from hilum.records.evaluation import (
 )
 from hilum.records.explanation import Explanation
 from hilum.records.image import Image, ImageFacts
-from hilum.records.prediction import PREDICTION_SCHEMA, Call, FindingAnswer, Prediction
+from hilum.records.prediction import PREDICTION_COLUMNS, PREDICTION_SCHEMA, Call, FindingAnswer, Prediction
 from hilum.records.subgroup import Subgroup, SubgroupFinding, SubgroupStudy
 
 __all__ = [
@@ -45,10 +54,13 @@ __all__ = [
     "DOCTOR_SCHEMA",
     "EVALUATION_SCHEMA",
     "MEASURABLE_POSITIVES",
+    "PREDICTION_COLUMNS",
     "PREDICTION_SCHEMA",
     "Averages",
+    "BetaMap",
     "BundleSpec",
     "CalibrationEvaluation",
+    "CalibrationMap",
     "Call",
     "Curve",
     "DecisionCurve",
@@ -67,19 +79,23 @@ __all__ = [
     "ImageFacts",
     "InputRules",
     "Interval",
+    "IsotonicMap",
     "MacroMetric",
     "MeasurableFinding",
     "Number",
     "OperatingPoint",
     "Pedigree",
+    "PlattMap",
     "Prediction",
     "PredictiveValues",
     "PublishedResult",
     "RankDetail",
     "RankMetric",
+    "Recalibration",
     "Record",
     "RedFlag",
     "ReferEvaluation",
+    "ReferZone",
     "ReliabilityCurve",
     "SampleFilm",
     "Severity",
@@ -89,4 +105,5 @@ __all__ = [
     "SubgroupStudy",
     "SuspectFilm",
     "TableRow",
+    "TemperatureMap",
 ]

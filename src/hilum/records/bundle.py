@@ -5,10 +5,11 @@ from typing import Literal
 from pydantic import Field
 
 from hilum.records.base import Interval, Number, Record
+from hilum.records.calibration import CalibrationMap, PlattMap, Recalibration, ReferZone
 
 __all__ = ["BUNDLE_SCHEMA", "BundleSpec", "FindingRule", "InputRules"]
 
-BUNDLE_SCHEMA = 1
+BUNDLE_SCHEMA = 2
 
 
 class InputRules(Record):
@@ -32,29 +33,37 @@ class InputRules(Record):
 
 
 class FindingRule(Record):
-    """From score to call for one finding, fitted on the validation split only.
-
-    Probability = sigmoid(``slope`` * logit + ``intercept``) (Platt 1999).
+    """From logit to call for one finding, fitted on the validation split only.
 
     Attributes:
-        slope: Platt's slope; 1 where calibration could not be fitted.
-        intercept: Platt's intercept; 0 where calibration could not be fitted.
-        threshold: Probability from which on the call is ``present``; NaN if it could not be chosen.
+        calibration: From logit to probability; Platt's map that changes nothing where none could be fitted.
+        threshold: Probability from which on the finding counts as present; NaN if it could not be chosen.
+        threshold_rule: How the threshold was chosen, such as ``youden``; empty where nobody said.
         sensitivity: On validation at this threshold, with its 95 % interval.
         specificity: On validation at this threshold, with its 95 % interval.
+        refer: Between which probabilities a person should look; None where no zone could be promised.
         n_positive: Validation films with the finding.
         n_negative: Validation films without it.
-        reason: Why ``threshold`` is NaN or calibration was not fitted; empty otherwise.
+        n_patients: Patients of both; 0 where they are unknown.
+        reason: Why ``threshold`` is NaN, calibration was not fitted or there is no refer zone; empty otherwise.
     """
 
-    slope: float = 1.0
-    intercept: float = 0.0
+    calibration: CalibrationMap = PlattMap()
     threshold: Number
+    threshold_rule: str = ""
     sensitivity: Interval
     specificity: Interval
+    refer: ReferZone | None = None
     n_positive: int
     n_negative: int
+    n_patients: int = 0
     reason: str = ""
+
+    @property
+    def prevalence(self) -> float:
+        """Share of the validation films with the finding; NaN where there are none."""
+        known = self.n_positive + self.n_negative
+        return self.n_positive / known if known else float("nan")
 
 
 class BundleSpec(Record):
@@ -64,7 +73,7 @@ class BundleSpec(Record):
         schema_version: ``BUNDLE_SCHEMA``; another one is refused.
         findings: The rule per finding, in the order of the network's outputs.
         no_finding: Threshold of the derived ``No Finding``, on the product of (1 - probability) over all findings; its
-            slope and intercept are not used. None where it is not derived, or in a bundle of an earlier hilum.
+            calibration is not used. None where it is not derived, or in a bundle of an earlier hilum.
         input: Input rules.
         model: The resolved ``model`` section of the recipe, as plain values.
         recipe: The whole resolved recipe, as plain values.
@@ -77,6 +86,7 @@ class BundleSpec(Record):
         versions: Package versions and the commit that trained it.
         files: sha256 of every other file of the bundle, by name.
         phantom: Whether it was trained on phantoms: it then knows nothing about people.
+        recalibration: Set where calibration and thresholds were fitted anew on other films than validation's.
     """
 
     schema_version: int = BUNDLE_SCHEMA
@@ -93,3 +103,4 @@ class BundleSpec(Record):
     versions: dict[str, str]
     files: dict[str, str] = Field(default_factory=dict)
     phantom: bool = False
+    recalibration: Recalibration | None = None

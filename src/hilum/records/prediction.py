@@ -1,5 +1,6 @@
 """What hilum answers for one film."""
 
+import math
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -7,11 +8,14 @@ from pydantic import Field
 from hilum.records.base import Number, Record
 from hilum.records.image import ImageFacts
 
-__all__ = ["PREDICTION_SCHEMA", "Call", "FindingAnswer", "Prediction"]
+__all__ = ["PREDICTION_COLUMNS", "PREDICTION_SCHEMA", "Call", "FindingAnswer", "Prediction"]
 
-PREDICTION_SCHEMA = 1
+PREDICTION_SCHEMA = 2
 
-Call = Literal["present", "absent"]
+Call = Literal["present", "refer", "absent"]
+
+PREDICTION_COLUMNS = ("score", "probability", "low", "high", "call")
+"""What the CSV says of every finding, in this order."""
 
 
 class FindingAnswer(Record):
@@ -20,12 +24,18 @@ class FindingAnswer(Record):
     Attributes:
         score: Sigmoid of the model's logit, in [0, 1]; not a probability.
         probability: The calibrated score, in [0, 1].
-        threshold: The probability from which on the finding is called present; NaN if none could be chosen.
-        call: ``present`` or ``absent``; None where no threshold could be chosen on validation.
+        low: Lower end of the probability's 95 % interval: how well calibration knows what such a score means, not how
+            sure the finding is; NaN where unknown.
+        high: Upper end.
+        threshold: The probability from which on the finding counts as present; NaN if none could be chosen.
+        call: ``present``, ``absent``, or ``refer``: a person should look; None where no threshold could be chosen on
+            validation.
     """
 
     score: Number
     probability: Number
+    low: Number = math.nan
+    high: Number = math.nan
     threshold: Number
     call: Call | None
 
@@ -58,7 +68,7 @@ class Prediction(Record):
     bundle_digest: str
 
     def row(self, findings: tuple[str, ...]) -> dict[str, object]:
-        """Return the stable CSV row: ``image_id, path, status, reason``, then three columns per finding.
+        """Return the stable CSV row: ``image_id, path, status, reason``, then five columns per finding.
 
         Args:
             findings: The findings to write, in order; one without an answer gets empty cells.
@@ -69,9 +79,9 @@ class Prediction(Record):
             "status": self.status,
             "reason": self.reason,
         }
-        for part in ("score", "probability", "call"):
+        for part in PREDICTION_COLUMNS:
             for name in findings:
                 answer = self.findings.get(name)
                 value = getattr(answer, part) if answer else None
-                row[f"{part}_{name}"] = "" if value is None else value
+                row[f"{part}_{name}"] = "" if value is None or value != value else value
         return row

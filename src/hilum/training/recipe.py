@@ -5,6 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
+from hilum.calibration import CalibrationSection
 from hilum.config import Section, load, setting
 from hilum.data import AugmentationSection
 from hilum.errors import ConfigError, InvalidValueError, UnknownNameError
@@ -30,6 +31,7 @@ class Recipe(Section):
         model: The network and its start weights.
         loss: The loss.
         training: The loop.
+        calibration: How validation turns logits into probabilities and calls.
     """
 
     name: str = setting(default="own", min_length=1)
@@ -41,6 +43,7 @@ class Recipe(Section):
     model: ModelSection = ModelSection()
     loss: LossSection = LossSection()
     training: TrainingSection = TrainingSection()
+    calibration: CalibrationSection = CalibrationSection()
 
     def model_post_init(self, _context: object, /) -> None:
         """Refuse unknown or repeated findings and a size that the backbone cannot take."""

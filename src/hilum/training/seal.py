@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import UInt8
 
+from hilum.calibration import fit_rules, no_finding_rule
 from hilum.data import Manifest, patient_hash
 from hilum.models import Bundle, FilmModel, StartReport, write_bundle
 from hilum.phantoms import draw_case, render_phantom
@@ -12,7 +13,7 @@ from hilum.records import BundleSpec, InputRules
 from hilum.runs import Run, versions
 from hilum.training.films import Films
 from hilum.training.recipe import Recipe
-from hilum.training.validation import Validation, finding_rules, no_finding_rule
+from hilum.training.validation import Validation
 
 __all__ = ["WriteCard", "seal_bundle"]
 
@@ -27,7 +28,7 @@ def seal_bundle(
     recipe: Recipe,
     run: Run,
     manifest: Manifest,
-    train: Films,
+    films: tuple[Films, Films],
     validation: Validation,
     start: StartReport,
     write_card: WriteCard,
@@ -38,10 +39,19 @@ def seal_bundle(
         StorageError: The bundle could not be written.
         BundleError: What was written does not read back the same.
     """
-    rules = finding_rules(validation)
+    train, held = films
+    rules = fit_rules(
+        validation.logits,
+        validation.targets,
+        held.patients,
+        findings=tuple(validation.aurocs),
+        section=recipe.calibration,
+    )
     spec = BundleSpec(
         findings=rules,
-        no_finding=no_finding_rule(validation, rules),
+        no_finding=no_finding_rule(
+            validation.logits, validation.targets, rules, patients=held.patients, section=recipe.calibration
+        ),
         input=InputRules(
             size_px=recipe.size_px,
             resize=recipe.resize,

@@ -83,7 +83,7 @@ def train(
             recipe=recipe,
             run=run,
             manifest=manifest,
-            train=films[0],
+            films=films,
             validation=trainer.look(),
             start=start,
             write_card=write_card,

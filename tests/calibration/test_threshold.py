@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import fbeta_score
 
+from hilum.calibration import THRESHOLD_RULES, choose_threshold
 from hilum.errors import InvalidValueError, UnknownNameError
-from hilum.metrics import THRESHOLD_RULES, choose_threshold
 
 NAN = float("nan")
 
@@ -24,16 +25,17 @@ def youden(targets, calls):
     return sensitivity_of(targets, calls) + sensitivity_of(1 - targets, ~calls)
 
 
-def f1(targets, calls):
-    return 2 * (calls & (targets == 1)).sum() / (calls.sum() + targets.sum())
-
-
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 10_000), st.sampled_from([("youden", youden), ("f1", f1)]))
-def test_no_other_threshold_serves_better(seed, rule):
-    name, merit = rule
+@given(st.integers(0, 10_000), st.sampled_from(["youden", "f_beta", "cost"]), st.sampled_from([0.5, 1.0, 2.0, 20.0]))
+def test_no_other_threshold_serves_better(seed, rule, weight):
+    merit = {
+        "youden": youden,
+        "f_beta": lambda targets, calls: fbeta_score(targets, calls, beta=weight),
+        "cost": lambda targets, calls: -(weight * (targets[~calls] == 1).sum() + (targets[calls] == 0).sum()),
+    }[rule]
     probabilities, targets = made_up(seed)
-    chosen = merit(targets, probabilities >= choose_threshold(probabilities, targets, rule=name))
+    threshold = choose_threshold(probabilities, targets, rule=rule, beta=weight, cost_ratio=weight)
+    chosen = merit(targets, probabilities >= threshold)
     assert chosen == pytest.approx(max(merit(targets, probabilities >= cut) for cut in probabilities))
 
 
@@ -89,3 +91,7 @@ def test_wrong_rules_are_refused():
         choose_threshold(*data, rule="yuden")
     with pytest.raises(InvalidValueError, match="sensitivity must be above 0 and at most 1, got 90"):
         choose_threshold(*data, rule="sensitivity", sensitivity=90)
+    with pytest.raises(InvalidValueError, match="beta must be above 0 and finite, got 0"):
+        choose_threshold(*data, rule="f_beta", beta=0)
+    with pytest.raises(InvalidValueError, match="cost_ratio must be above 0 and finite, got inf"):
+        choose_threshold(*data, rule="cost", cost_ratio=float("inf"))
