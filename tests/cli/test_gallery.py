@@ -127,9 +127,9 @@ def test_errors_are_the_surest_of_their_kind_each_of_another_patient(given_answe
 
 
 def test_the_errors_come_last_with_the_map_of_what_was_got_wrong(answered):
-    predictor, manifest, image_ids, _ = answered
-    targets = manifest.table.set_index("image_id").loc[list(image_ids), list(predictor.findings)].to_numpy()
-    assert (targets == 1).any()
+    predictor, manifest, _, _ = answered
+    image_ids = tuple(manifest.table["image_id"])
+    targets = manifest.table[list(predictor.findings)].to_numpy()
     upside_down = np.where(targets == 1, 0.1, 0.9)
     gallery = make_gallery(predictor, manifest, image_ids, upside_down, n_films=2, n_errors=1)
     assert [film.error is None for film in gallery[:3]] == [True, True, False]
