@@ -144,12 +144,15 @@ def test_the_errors_come_last_with_the_map_of_what_was_got_wrong(answered):
 
 
 def test_truth_of_no_finding_follows_from_all_labels():
+    from types import SimpleNamespace
+
     import pandas as pd
 
     from hilum.cli._gallery import _targets
 
-    table = pd.DataFrame({"Mass": [1.0, 0.0, 0.0, np.nan], "Edema": [0.0, 0.0, 1.0, 0.0]})
-    targets = _targets(table, ("No Finding", "Mass", "Hernia"), ("Mass", "Edema"))
+    table = pd.DataFrame({"image_id": list("abcd"), "Mass": [1.0, 0.0, 0.0, np.nan], "Edema": [0.0, 0.0, 1.0, 0.0]})
+    manifest = SimpleNamespace(table=table, findings=("Mass", "Edema"))
+    targets = _targets(manifest, tuple("abcd"), ("No Finding", "Mass", "Hernia"))
     np.testing.assert_array_equal(targets[:, 0], [0.0, 1.0, 0.0, np.nan])
     np.testing.assert_array_equal(targets[:, 1], table["Mass"])
     assert np.isnan(targets[:, 2]).all()

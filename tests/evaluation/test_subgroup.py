@@ -207,10 +207,10 @@ def test_a_large_study_takes_seconds():
     probabilities = 1 / (1 + np.exp(-rng.normal(size=(n, 14)) - 2 * targets + 3))
     levels = {"sex": 2, "age": 5, "view": 2, "sharpness": 4, "noise": 4}
     attributes = {name: rng.integers(0, k, n).astype(str) for name, k in levels.items()}
-    began = time.perf_counter()
+    began = time.process_time()
     made = evaluate_subgroups(
         probabilities, targets, findings=[f"f{i}" for i in range(14)], groups=rng.integers(0, 6000, n), thresholds={},
         attributes=attributes,
     )  # fmt: skip
     assert len(made.subgroups) == 31
-    assert time.perf_counter() - began < 25
+    assert time.process_time() - began < 25

@@ -11,8 +11,6 @@ from jaxtyping import Bool, Float, Shaped, UInt8
 from hilum.findings import NO_FINDING
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from hilum.data import Manifest
     from hilum.imaging import FilmReader
     from hilum.inference import Predictor
@@ -57,7 +55,7 @@ def make_gallery(
     from hilum.imaging import FilmReader
 
     table = manifest.table.set_index("image_id").loc[list(image_ids)]
-    targets = _targets(table, predictor.findings, manifest.findings)
+    targets = _targets(manifest, image_ids, predictor.findings)
     thresholds = np.array([rule.threshold for rule in predictor.bundle.spec.findings.values()])
     patients = table["patient_id"].to_numpy()
     mistakes = choose_errors(probabilities, targets, thresholds, patients=patients, n_each=n_errors)
@@ -76,14 +74,15 @@ def make_gallery(
 
 
 def _targets(
-    table: "pd.DataFrame", findings: Sequence[str], labelled: Sequence[str]
+    manifest: "Manifest", image_ids: Sequence[str], findings: Sequence[str]
 ) -> Float[np.ndarray, "image finding"]:
     """Return the targets of what the bundle answers; ``No Finding`` follows from the labels of all findings."""
     from hilum.metrics import no_finding_target
 
-    targets = table.reindex(columns=list(findings)).to_numpy(dtype=float)
+    table = manifest.table.set_index("image_id").loc[list(image_ids)]
+    targets = np.asarray(table.reindex(columns=list(findings)), dtype=float)
     if NO_FINDING in findings:
-        of_all = table[list(labelled)].to_numpy(dtype=float)
+        of_all = np.asarray(table[list(manifest.findings)], dtype=float)
         targets[:, list(findings).index(NO_FINDING)] = no_finding_target(of_all)
     return targets
 

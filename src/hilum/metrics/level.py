@@ -228,7 +228,7 @@ def _two_sides(count: Int64[np.ndarray, " level"]) -> Int64[np.ndarray, "2 level
     return np.stack([count, count.sum() - count]).astype(np.int64)
 
 
-def _ratio(part: Float64[np.ndarray, "..."], whole: Float64[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
+def _ratio(part: Float[np.ndarray, "..."], whole: Float64[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
     ratio: Float64[np.ndarray, ...] = np.full(np.shape(whole), np.nan)
     np.divide(part, whole, out=ratio, where=whole > 0)
     return ratio
