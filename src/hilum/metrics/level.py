@@ -31,7 +31,7 @@ class PatientDraws(NamedTuple):
 
     member: Int64[np.ndarray, " image"]
     n_patients: int
-    blocks: tuple[Float32[np.ndarray, "patient draw"], ...]
+    blocks: tuple[Float32[np.ndarray, "patient _"], ...]
 
 
 class LevelMeasures(NamedTuple):
@@ -194,8 +194,8 @@ def _side(
 
 
 def _calibration_errors(
-    films: _Films, blocks: tuple[Float[np.ndarray, "patient draw"], ...]
-) -> list[Float64[np.ndarray, "draw level"]]:
+    films: _Films, blocks: tuple[Float[np.ndarray, "patient _"], ...]
+) -> list[Float64[np.ndarray, "_ level"]]:
     place = np.zeros(len(films.levels), dtype=np.int64)
     for level in range(films.n_levels):
         chosen = films.levels == level
