@@ -17,6 +17,7 @@ import torch
 from typer.main import get_command
 
 import hilum.errors
+from hilum.calibration import CALIBRATORS, THRESHOLD_RULES
 from hilum.cli import app
 from hilum.config import Section, describe
 from hilum.data import BLANKS, DATASETS
@@ -104,7 +105,8 @@ def index_page() -> str:
         "- [cli.md](cli.md): every verb and its options\n"
         "- [recipe.md](recipe.md): every key of a recipe, and the recipes that ship with hilum\n"
         "- [labels.md](labels.md): the labels of public data sets, and the findings that they are\n"
-        "- [tables.md](tables.md): findings, data sets, backbones, heads, losses, explainers, trackers, refusals, "
+        "- [tables.md](tables.md): findings, data sets, backbones, heads, losses, "
+        "calibrators, threshold rules, explainers, trackers, refusals, "
         "flags\n"
         "- [inputs.md](inputs.md): every kind of file that was thought of, and what becomes of it\n"
         "- [errors.md](errors.md): what hilum raises on purpose\n"
@@ -237,6 +239,13 @@ def tables_page() -> str:
         "## Losses",
         "`loss.name` of a recipe. A label that is unknown (NaN) carries neither loss nor gradient.",
         _entries("loss", losses),
+        "## Calibrators",
+        "`calibration.method` of a recipe: how validation turns logits into probabilities. All but `temperature` can "
+        "mend the level; all but `isotonic`, which wants many positive films, keep the order of films strictly.",
+        _entries("method", CALIBRATORS),
+        "## Threshold rules",
+        "`calibration.threshold` of a recipe: from which probability on a finding counts as present.",
+        _entries("rule", THRESHOLD_RULES),
         "## Explainers",
         "`--method` of `hilum explain`.",
         _entries("explainer", EXPLAINERS),
@@ -389,9 +398,9 @@ def _csv_parts() -> list[str]:
     ]
     return [
         "### Prediction as CSV",
-        "`hilum predict --out FILE.csv` writes one row per film. The last three columns stand for three groups of "
-        "columns: all scores, then all probabilities, then all calls, each in the bundle's order of findings. Cells "
-        "without an answer are empty.",
+        "`hilum predict --out FILE.csv` writes one row per film. The columns with a finding's name stand for groups "
+        "of columns: all scores, then all probabilities, and so on, each in the bundle's order of findings. Cells "
+        "without an answer, or without a number, are empty.",
         table("column|meaning", rows),
     ]
 
@@ -461,6 +470,8 @@ def _records_below(kind: type[Record]) -> list[type[Record]]:
 def _default_word(value: object) -> str:
     if value in ((), {}, ""):
         return ", may be empty"
+    if isinstance(value, Record):
+        return f", by default {type(value).__name__}"
     return "" if value is None or value != value else f", {json.dumps(value)}"
 
 

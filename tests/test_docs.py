@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 
 import hilum
 import hilum.errors
+from hilum.calibration import CALIBRATORS, THRESHOLD_RULES
 from hilum.config import describe
 from hilum.data import DATASETS
 from hilum.explain import EXPLAINERS
@@ -102,7 +103,7 @@ def test_every_recipe_key_has_a_meaning(pages):
 
 @pytest.mark.parametrize(
     "table",
-    [FINDINGS, DATASETS, BACKBONES, HEADS, LOSSES, EXPLAINERS, TRACKERS, REFUSALS, FLAGS],
+    [FINDINGS, DATASETS, BACKBONES, HEADS, LOSSES, CALIBRATORS, THRESHOLD_RULES, EXPLAINERS, TRACKERS, REFUSALS, FLAGS],
     ids=lambda table: next(iter(table)),
 )
 def test_every_table_entry_stands_in_the_reference(pages, table):

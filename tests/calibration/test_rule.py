@@ -14,6 +14,7 @@ from hilum.calibration import (
     CalibrationSection,
     calibrate,
     call,
+    call_share,
     choose_threshold,
     fit_rules,
     no_finding_rule,
@@ -225,6 +226,31 @@ def test_calls_at_the_edges():
     assert [call(p, rule_of(threshold=0.4)) for p in (0.39, 0.4)] == ["absent", "present"]
     assert call(0.5, rule_of(threshold=NAN)) is None
     assert call(NAN, rule) is None
+
+
+@settings(max_examples=50)
+@given(st.floats(0.01, 0.99))
+def test_what_calls_mean_adds_up_to_the_prevalence(prevalence):
+    rule = rule_of(threshold=0.4, refer=zone_of(0.2, 0.7))
+    parts = {"present": (0.5, 0.1), "refer": (0.4, 0.4), "absent": (0.1, 0.5)}
+    total = 0.0
+    for made, (of_with, of_without) in parts.items():
+        share = of_with * prevalence + of_without * (1 - prevalence)
+        total += share * call_share(made, rule, prevalence=prevalence)
+    assert total == pytest.approx(prevalence)
+
+
+def test_what_a_call_means_without_a_zone_and_where_it_cannot_be_said():
+    rule = rule_of(sensitivity=Interval(value=0.8), specificity=Interval(value=0.9))
+    assert call_share("present", rule, prevalence=0.1) == pytest.approx(0.08 / (0.08 + 0.09))
+    assert call_share("absent", rule, prevalence=0.1) == pytest.approx(0.02 / (0.02 + 0.81))
+    for made, prevalence in ((None, 0.5), ("present", NAN)):
+        assert np.isnan(call_share(made, rule, prevalence=prevalence))
+    assert np.isnan(call_share("present", rule_of(), prevalence=0.5))
+    blind = rule_of(sensitivity=Interval(value=0.0), specificity=Interval(value=1.0))
+    assert np.isnan(call_share("present", blind, prevalence=0.5))
+    with pytest.raises(InvalidValueError, match="prevalence must lie between 0 and 1, got 5"):
+        call_share("present", rule, prevalence=5)
 
 
 def test_a_section_refuses_what_it_does_not_know_before_training():

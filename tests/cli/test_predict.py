@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import shutil
 import sys
 
@@ -10,7 +11,7 @@ from hilum.cli import predict as verb
 from hilum.imaging import write_dicom, write_png
 from hilum.inference import Predictor
 from hilum.models import load_bundle
-from hilum.records import Interval, Prediction
+from hilum.records import Interval, PlattMap, Prediction, ReferZone
 
 FINDINGS = ("Effusion", "Mass", "Nodule")
 
@@ -46,7 +47,7 @@ def test_csv(hilum, bundle, folder, tmp_path):
     assert "1 film of 3 not answered" in answer.err
     assert "trained on phantoms" in answer.err
     written = rows(out)
-    parts = ("score", "probability", "call")
+    parts = ("score", "probability", "low", "high", "call", "call_share")
     assert list(written[0]) == [
         "image_id", "path", "status", "reason", *(f"{part}_{name}" for part in parts for name in FINDINGS)
     ]  # fmt: skip
@@ -93,10 +94,18 @@ def test_json_lines_in_a_pipe_and_in_a_file(hilum, bundle, folder, tmp_path):
     assert out.read_text() == piped.out
 
 
+def zone(low, high):
+    rates = {"missed": 0.1, "cleared": 0.8, "found": 0.7, "false_alarms": 0.05}
+    promises = {"allowed_missed": 0.1, "allowed_false_alarms": 0.1, "n_patients_with": 20, "n_patients_without": 90}
+    return ReferZone(low=low, high=high, **rates, **promises)
+
+
 def test_a_table_on_a_terminal(hilum, make_bundle, folder, films, tmp_path, monkeypatch):
+    rates = {"sensitivity": Interval(value=0.81), "specificity": Interval(value=0.9), "n_positive": 10}
+    known = PlattMap(covariance=((0.01, 0.0), (0.0, 0.01)))
     rules = {
-        "Effusion": {"threshold": 0.0, "sensitivity": Interval(value=0.81), "specificity": Interval(value=0.9)},
-        "Mass": {"threshold": 1.0},
+        "Effusion": {"threshold": 0.0, **rates, "n_negative": 90, "calibration": known},
+        "Mass": {"threshold": 1.0, **rates, "n_negative": 990},
         "Nodule": {"threshold": float("nan"), "reason": "no film of validation has it"},
     }
     bundle = tmp_path / "bundle"
@@ -107,16 +116,65 @@ def test_a_table_on_a_terminal(hilum, make_bundle, folder, films, tmp_path, monk
     lines = [line.rstrip() for line in answer.out.splitlines()]
     assert lines[0] == " cut.png   not answered: truncated"
     assert lines[2] == f" {films.images[0].name}   PNG · 64×64 · full range · small"
-    assert lines[3].split() == ["finding", "score", "probability", "threshold", "call", "on", "validation"]
-    assert lines[4].startswith(" Effusion ")
-    assert lines[4].endswith("0.0%  present  finds 8 of 10, calls 1 of 10 others")
+    assert lines[3].split() == ["finding", "score", "probability", "call", "what", "it", "means"]
+    assert re.match(r" Effusion +0\.\d{3} +\d+\.\d% \(\d+\.\d to \d+\.\d\) +present ", lines[4])
+    assert lines[4].endswith("present  47 of 100 called so have it (where 10 % have it)")
     assert lines[5].startswith(" Nodule ")
-    assert lines[5].endswith("–  no call  no film of validation has it")
+    assert lines[5].endswith("no call  no film of validation has it")
     assert lines[6] == " 1 finding absent (--all shows them)"
     everything = hilum("predict", films.images[0], "--bundle", bundle, "--all").out
-    assert "\n Mass " in everything
+    assert re.search(r"\n Mass .* absent +2 of 1,000 called so have it \(where 1 % have it\)", everything)
     assert "--all shows" not in everything
     assert "nan" not in answer.out + everything
+
+
+def test_what_a_call_means_where_a_finding_is_rarer(hilum, make_bundle, films, tmp_path, monkeypatch):
+    rules = {
+        "Effusion": {"threshold": 0.5, "refer": zone(0.0, 1.0), "n_positive": 100, "n_negative": 100},
+        "Mass": {"threshold": 0.0, "refer": zone(0.0, 0.0), "n_positive": 100, "n_negative": 100},
+    }
+    make_bundle(tmp_path / "bundle", rules=rules)
+    monkeypatch.setattr(verb, "_on_a_terminal", lambda: True)
+    common = ("predict", films.images[0], "--bundle", tmp_path / "bundle", "--all")
+    lines = hilum(*common).out.splitlines()
+    # Of films with the finding 20 % are referred, of those without 15 %.
+    assert any(
+        line.rstrip().endswith("refer    a person should look: 57 of 100 called so have it (where 50 % have it)")
+        for line in lines
+    )
+    rarer = hilum(*common, "--prevalence", "Mass=0.02, Effusion=0.05").out
+    assert "22 of 100 called so have it (where 2 % have it)" in rarer
+    assert "7 of 100 called so have it (where 5 % have it)" in rarer
+    out = tmp_path / "answers.csv"
+    assert hilum(*common[:-1], "--prevalence", "Mass=0.02", "--out", out).code == 0
+    (row,) = rows(out)
+    assert float(row["call_share_Mass"]) == pytest.approx(0.7 * 0.02 / (0.7 * 0.02 + 0.05 * 0.98))
+    assert float(row["call_share_Effusion"]) == pytest.approx(0.2 / 0.35)
+    assert (row["call_Effusion"], row["low_Mass"]) == ("refer", "")
+
+
+def test_a_share_is_never_0_of_100_where_it_is_a_few_of_1000():
+    assert [verb._of_films(share) for share in (0.0, 0.004, 0.0096, 0.5, 1.0)] == [
+        "0 of 100", "4 of 1,000", "1 of 100", "50 of 100", "100 of 100",
+    ]  # fmt: skip
+    assert [verb._is_one(share) for share in (0.01, 0.001, 0.1, 1.0)] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Effusion", "--prevalence Effusion: expected a finding and a share between 0 and 1, such as Effusion=0.05"),
+        ("Effusion=5", "--prevalence Effusion=5: expected"),
+        ("Effusion=nan", "--prevalence Effusion=nan: expected"),
+        ("Effusion=0.1,Effusion=0.2", "--prevalence names Effusion twice"),
+        ("Efusion=0.1", "Did you mean 'Effusion'"),
+        ("Hernia=0.1", "unknown finding of this bundle 'Hernia'"),
+    ],
+)
+def test_wrong_prevalences(hilum, bundle, films, text, message):
+    answer = hilum("predict", films.images[0], "--bundle", bundle, "--prevalence", text)
+    assert answer.code == 1
+    assert message in answer.sentence
 
 
 def test_dicom_and_png_of_a_film_agree(hilum, bundle, tmp_path):

@@ -13,9 +13,9 @@ import torch
 from safetensors import safe_open
 
 from hilum.errors import BundleError, InvalidValueError, StorageError
-from hilum.models import ModelSection, build_model, digest_of, load_bundle, write_bundle
+from hilum.models import ModelSection, build_model, digest_of, load_bundle, reseal_bundle, write_bundle
 from hilum.models import bundle as bundle_module
-from hilum.records import BundleSpec, PlattMap
+from hilum.records import BundleSpec, PlattMap, Recalibration
 
 FILES = ("bundle.json", "weights.safetensors", "golden.npz", "MODEL_CARD.md")
 
@@ -390,3 +390,35 @@ def test_a_bundle_from_before_no_finding_had_a_rule_is_good(make_bundle, tmp_pat
     monkeypatch.undo()
     assert "no_finding" not in json.loads((folder / "bundle.json").read_text())
     assert load_bundle(folder).spec.no_finding is None
+
+
+def test_other_rules_are_sealed_onto_the_same_network(sealed, folder, tmp_path):
+    old = load_bundle(folder)
+    rules = {name: rule.model_copy(update={"threshold": 0.25}) for name, rule in old.spec.findings.items()}
+    facts = Recalibration(
+        n_images=200, n_patients=90, data_digest="d", parent_digest=old.digest, ece_before=0.2, ece_after=0.02
+    )
+    spec = old.spec.model_copy(update={"findings": rules, "recalibration": facts})
+    new = reseal_bundle(old, tmp_path / "new", spec=spec, model_card="# Another card")
+    assert load_bundle(tmp_path / "new").digest == new.digest != old.digest
+    assert new.spec.findings["Mass"].threshold == 0.25
+    assert new.spec.recalibration == facts
+    assert (tmp_path / "new" / "MODEL_CARD.md").read_text() == "# Another card"
+    pixels = np.zeros((1, 64, 64), np.uint8)
+    assert torch.equal(new.model(new.to_input(pixels)), old.model(old.to_input(pixels)))
+    assert reseal_bundle(old, folder, spec=spec, model_card="# In its place").folder == folder
+
+
+def test_a_new_seal_changes_nothing_but_rules(folder, tmp_path):
+    old = load_bundle(folder)
+    with pytest.raises(InvalidValueError, match="this spec changes licence, phantom: train anew"):
+        reseal_bundle(
+            old, tmp_path / "new", spec=old.spec.model_copy(update={"phantom": False, "licence": "x"}), model_card=""
+        )
+    turned = dict(reversed(old.spec.findings.items()))
+    with pytest.raises(InvalidValueError, match="this spec changes the findings to Nodule, Mass, Effusion"):
+        reseal_bundle(old, tmp_path / "new", spec=old.spec.model_copy(update={"findings": turned}), model_card="")
+    (folder / "golden.npz").write_bytes(b"other")
+    with pytest.raises(BundleError, match=r"golden\.npz was changed since it was loaded"):
+        reseal_bundle(old, tmp_path / "new", spec=old.spec, model_card="")
+    assert not (tmp_path / "new").exists()

@@ -166,29 +166,34 @@ def _prediction(**values: object) -> Prediction:
 
 
 def test_the_stable_row_of_an_answered_film():
-    answer = FindingAnswer(score=0.75, probability=0.5, low=0.375, high=0.625, threshold=0.25, call="present")
+    answer = FindingAnswer(
+        score=0.75, probability=0.5, low=0.375, high=0.625, threshold=0.25, call="present", call_share=0.875
+    )
     unsure = FindingAnswer(score=0.125, probability=0.25, threshold=math.nan, call=None)
     row = _prediction(findings={"Mass": answer, "Nodule": unsure}).row(("Nodule", "Mass"))
     assert row == {
         "image_id": "a.png", "path": "films/a.png", "status": "answered", "reason": "",
         "score_Nodule": 0.125, "score_Mass": 0.75,
         "probability_Nodule": 0.25, "probability_Mass": 0.5,
-        "low_Nodule": "", "low_Mass": 0.375,
-        "high_Nodule": "", "high_Mass": 0.625,
-        "call_Nodule": "", "call_Mass": "present",
+        "low_Nodule": "", "low_Mass": 0.375, "high_Nodule": "", "high_Mass": 0.625,
+        "call_Nodule": "", "call_Mass": "present", "call_share_Nodule": "", "call_share_Mass": 0.875,
     }  # fmt: skip
     assert list(row)[:4] == ["image_id", "path", "status", "reason"]
 
 
 def test_the_stable_row_of_a_refused_film_has_empty_cells():
     row = _prediction(status="refused", reason="truncated").row(("Mass",))
-    assert list(row.values()) == ["a.png", "films/a.png", "refused", "truncated", "", "", "", "", ""]
+    assert list(row.values()) == ["a.png", "films/a.png", "refused", "truncated", *[""] * 6]
 
 
 @given(predictions)
 def test_every_row_has_the_same_columns(prediction):
     columns = ["image_id", "path", "status", "reason"]
-    columns += [f"{part}_{name}" for part in ("score", "probability", "low", "high", "call") for name in NIH_FINDINGS]
+    columns += [
+        f"{part}_{name}"
+        for part in ("score", "probability", "low", "high", "call", "call_share")
+        for name in NIH_FINDINGS
+    ]
     assert list(prediction.row(NIH_FINDINGS)) == columns
 
 

@@ -4,7 +4,7 @@ from hilum.calibration.calibrator import CALIBRATORS, CalibrationFit, Calibrator
 from hilum.calibration.map import apply_map, probability_interval
 from hilum.calibration.prevalence import estimate_prevalence, shift_prevalence
 from hilum.calibration.refer import refer_zone
-from hilum.calibration.rule import calibrate, call, fit_rules, no_finding_rule
+from hilum.calibration.rule import calibrate, call, call_share, fit_rules, no_finding_rule
 from hilum.calibration.section import CalibrationSection
 from hilum.calibration.threshold import THRESHOLD_RULES, choose_threshold
 
@@ -17,6 +17,7 @@ __all__ = [
     "apply_map",
     "calibrate",
     "call",
+    "call_share",
     "choose_threshold",
     "estimate_prevalence",
     "fit_calibration",

@@ -46,6 +46,7 @@ Calibrator = Callable[[ValidationFilms, float], CalibrationMap]
 
 
 def _platt(films: ValidationFilms, shrinkage: float) -> PlattMap:
+    """Slope and intercept on the logit (Platt 1999)."""
     fit = fit_logistic(
         terms_of("platt", films.logits), films.smoothed, films.groups, is_slope=(True, False), ridge=shrinkage
     )
@@ -53,6 +54,7 @@ def _platt(films: ValidationFilms, shrinkage: float) -> PlattMap:
 
 
 def _temperature(films: ValidationFilms, shrinkage: float) -> TemperatureMap:
+    """One slope on the logit; 50 % stays 50 % (Guo 2017)."""
     fit = fit_logistic(
         terms_of("temperature", films.logits), films.smoothed, films.groups, is_slope=(True,), ridge=shrinkage
     )
@@ -60,6 +62,7 @@ def _temperature(films: ValidationFilms, shrinkage: float) -> TemperatureMap:
 
 
 def _beta(films: ValidationFilms, shrinkage: float) -> BetaMap:
+    """Own slopes for low and for high scores, and an intercept (Kull 2017)."""
     fit = fit_logistic(
         terms_of("beta", films.logits), films.smoothed, films.groups, is_slope=(True, True, False), ridge=shrinkage
     )
@@ -68,7 +71,7 @@ def _beta(films: ValidationFilms, shrinkage: float) -> BetaMap:
 
 
 def _isotonic(films: ValidationFilms, shrinkage: float) -> IsotonicMap:
-    """Fit on targets mixed with Platt's probabilities, the more of them the fewer films have the finding."""
+    """Any shape that never falls (Zadrozny 2002), held near Platt's map the more, the fewer films have the finding."""
     n_positive, n_negative = int(films.present.sum()), int((~films.present).sum())
     pull = shrinkage * _ISOTONIC_PULL / min(n_positive, n_negative)
     order = np.argsort(films.logits, kind="stable")

@@ -16,7 +16,7 @@ from hilum.findings import NIH_FINDINGS, NO_FINDING
 from hilum.metrics import derive_no_finding, wilson_interval
 from hilum.records import BundleSpec, Call, FindingRule, Interval, PlattMap, ReferZone
 
-__all__ = ["calibrate", "call", "fit_rules", "no_finding_rule"]
+__all__ = ["calibrate", "call", "call_share", "fit_rules", "no_finding_rule"]
 
 PerFilm = Float[np.ndarray, " image"]
 
@@ -120,6 +120,42 @@ def call(probability: float, rule: FindingRule) -> Call | None:
     if probability >= high:
         return "present"
     return "absent" if probability < low else "refer"
+
+
+def call_share(made: Call | None, rule: FindingRule, *, prevalence: float) -> float:
+    """Return of the films that get a call the share with the finding: what the call means.
+
+    For ``present`` it is the positive predictive value, for ``absent`` 1 - the negative one.
+
+    Args:
+        made: The call, if there is one.
+        rule: Its rates on validation are taken to hold.
+        prevalence: Share of the films with the finding where the call is made, in [0, 1]; NaN unknown.
+
+    Returns:
+        By Bayes' theorem; NaN without a call or a prevalence, where validation has no rates, or no film got this call.
+
+    Raises:
+        InvalidValueError: ``prevalence`` is not between 0 and 1.
+    """
+    if made is None or math.isnan(prevalence):
+        return math.nan
+    if not 0 <= prevalence <= 1:
+        raise InvalidValueError(f"prevalence must lie between 0 and 1, got {prevalence}")
+    zone = rule.refer
+    found, false_alarms = (zone.found, zone.false_alarms) if zone else (rule.sensitivity.value, _rest(rule.specificity))
+    missed, cleared = (zone.missed, zone.cleared) if zone else (_rest(rule.sensitivity), rule.specificity.value)
+    of_with, of_without = {
+        "present": (found, false_alarms),
+        "absent": (missed, cleared),
+        "refer": (1 - found - missed, 1 - false_alarms - cleared),
+    }[made]
+    there, not_there = of_with * prevalence, of_without * (1 - prevalence)
+    return there / (there + not_there) if there + not_there > 0 else math.nan
+
+
+def _rest(share: Interval) -> float:
+    return 1 - share.value
 
 
 def _rule(

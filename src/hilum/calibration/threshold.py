@@ -17,18 +17,22 @@ Merit = Callable[[Counts, Counts, float], Counts]
 
 
 def _youden(found: Counts, spurious: Counts, _weight: float) -> Counts:
+    """Most sensitivity + specificity."""
     return np.asarray(found / found[-1] - spurious / spurious[-1])
 
 
 def _f_beta(found: Counts, spurious: Counts, beta: float) -> Counts:
+    """Highest F-beta; F1 with `calibration.beta` 1."""
     return np.asarray((1 + beta**2) * found / (found + spurious + beta**2 * found[-1]))
 
 
 def _sensitivity(found: Counts, _spurious: Counts, wanted: float) -> Counts:
+    """The highest that finds the share `calibration.sensitivity`."""
     return np.asarray(found >= wanted * found[-1] - 1e-9, dtype=np.float64)
 
 
 def _cost(found: Counts, spurious: Counts, ratio: float) -> Counts:
+    """Least cost, a missed film being worth `calibration.cost_ratio` false alarms."""
     return np.asarray(-(ratio * (found[-1] - found) + spurious) / (found[-1] + spurious[-1]))
 
 

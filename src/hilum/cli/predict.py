@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from hilum.cli._prevalence import parse_prevalences
 from hilum.cli._terminal import complain, count, progress, say, table, wrote
 from hilum.errors import InvalidValueError
 from hilum.findings import get_finding
+from hilum.records import PREDICTION_COLUMNS
 
 if TYPE_CHECKING:
-    from hilum.records import BundleSpec, Prediction
+    from hilum.records import BundleSpec, FindingAnswer, FindingRule, Prediction
 
 __all__ = ["predict"]
 
@@ -25,16 +27,19 @@ def predict(
     out: Annotated[
         Path | None, typer.Option(help="A .csv or .jsonl file; otherwise a table, or JSON lines in a pipe.")
     ] = None,
+    prevalence: Annotated[
+        str, typer.Option(help="How common findings are where the films come from: Effusion=0.05,Mass=0.01.")
+    ] = "",
     all_: Annotated[bool, typer.Option("--all", help="Show absent findings in the table, too.")] = False,
 ) -> None:
-    """Score, probability, threshold and call for every finding on every film. Not a medical device."""
+    """Probability, call and what the call means, for every finding on every film. Not a medical device."""
     from hilum.inference import Predictor, collect_files
     from hilum.models import load_bundle
 
     if out and out.suffix not in {".csv", ".jsonl"}:
         raise InvalidValueError(f"--out {out}: expected a file that ends in .csv or .jsonl")
     files = collect_files(films)
-    predictor = Predictor(load_bundle(bundle))
+    predictor = Predictor(load_bundle(bundle), prevalences=parse_prevalences(prevalence))
     n_answered = 0
     with (
         progress(f"predicting {count(len(files), 'film')}") as on_progress,
@@ -54,6 +59,8 @@ def predict(
     if n_answered == 0:
         raise typer.Exit(1)
 
+
+_ORDER = {"present": 0, "refer": 1, None: 2, "absent": 3}
 
 Write = Callable[["Prediction"], None]
 
@@ -76,10 +83,8 @@ def _on_a_terminal() -> bool:
 
 def _csv_writer(stream: TextIO, findings: tuple[str, ...]) -> Write:
     writer = csv.writer(stream, lineterminator="\n")
-    parts = ("score", "probability", "call")
-    writer.writerow(
-        ["image_id", "path", "status", "reason", *(f"{part}_{name}" for part in parts for name in findings)]
-    )
+    columns = (f"{part}_{name}" for part in PREDICTION_COLUMNS for name in findings)
+    writer.writerow(["image_id", "path", "status", "reason", *columns])
     return lambda prediction: writer.writerow(prediction.row(findings).values())
 
 
@@ -97,28 +102,20 @@ def _show(prediction: "Prediction", spec: "BundleSpec", everything: bool) -> Non
         say(f"  {prediction.advice}")
         return
     say(f"{prediction.image_id}   {_facts(prediction)}")
-    ranked = sorted(prediction.findings.items(), key=lambda item: (item[1].call != "present", -item[1].probability))
-    rows = []
-    for name, answer in ranked:
-        if not everything and answer.call == "absent":
-            continue
-        rule = spec.findings[name]
-        rows.append(
-            (
-                get_finding(name).title,
-                f"{answer.score:.3f}",
-                f"{answer.probability:.1%}",
-                f"{answer.threshold:.1%}" if answer.call else "–",
-                answer.call or "no call",
-                _meaning(rule.sensitivity.value, rule.specificity.value) if answer.call else rule.reason,
-            )
+    ranked = sorted(prediction.findings.items(), key=lambda item: (_ORDER[item[1].call], -item[1].probability))
+    rows = [
+        (
+            get_finding(name).title,
+            f"{answer.score:.3f}",
+            f"{answer.probability:.1%}{_interval(answer)}",
+            answer.call or "no call",
+            _meaning(answer, spec.findings[name]),
         )
+        for name, answer in ranked
+        if everything or answer.call != "absent"
+    ]
     if rows:
-        table(
-            ("finding", "score", "probability", "threshold", "call", "on validation"),
-            rows,
-            words=("call", "on validation"),
-        )
+        table(("finding", "score", "probability", "call", "what it means"), rows, words=("call", "what it means"))
     n_absent = sum(answer.call == "absent" for answer in prediction.findings.values())
     if not everything and n_absent:
         say(f"{count(n_absent, 'finding')} absent (--all shows them)")
@@ -139,8 +136,30 @@ def _facts(prediction: "Prediction") -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _meaning(sensitivity: float, specificity: float) -> str:
-    """Say what the call is worth, as far as validation can tell."""
-    found = "" if sensitivity != sensitivity else f"finds {10 * sensitivity:.0f} of 10"
-    called = "" if specificity != specificity else f"calls {10 * (1 - specificity):.0f} of 10 others"
-    return ", ".join(filter(None, (found, called)))
+def _interval(answer: "FindingAnswer") -> str:
+    known = answer.low == answer.low
+    return f" ({100 * answer.low:.1f} to {100 * answer.high:.1f})" if known else ""
+
+
+def _meaning(answer: "FindingAnswer", rule: "FindingRule") -> str:
+    """Say what the call is worth where the finding is as common as the answer's prevalence says."""
+    if answer.call is None:
+        return rule.reason
+    look = "a person should look" if answer.call == "refer" else ""
+    share = answer.call_share
+    known = "" if share != share else f"{_of_films(share)} called so {'has' if _is_one(share) else 'have'} it"
+    where = f" (where {_percent(answer.prevalence)} have it)" if known else ""
+    return ": ".join(filter(None, (look, known + where)))
+
+
+def _of_films(share: float) -> str:
+    """Return a share as a count of films that is not 0 of 100 where it is a few of 1,000."""
+    return f"{100 * share:.0f} of 100" if share == 0 or share >= 0.0095 else f"{1000 * share:.0f} of 1,000"
+
+
+def _is_one(share: float) -> bool:
+    return _of_films(share).startswith("1 ")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share < 0.0995 else f"{100 * share:.0f} %"

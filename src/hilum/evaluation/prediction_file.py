@@ -17,7 +17,7 @@ __all__ = ["IMAGE_COLUMNS", "PredictionTable", "read_predictions"]
 IMAGE_COLUMNS = ("Image Index", "image_id")
 _PREFIXES = ("probability_", "prob_", "")
 _KNOWN_COLUMNS = frozenset({"path", "status", "reason", *IMAGE_COLUMNS})
-_KNOWN_PREFIXES = ("score_", "call_")
+_KNOWN_PREFIXES = ("score_", "low_", "high_", "call_")
 _REFUSED = "refused"
 _BY_FOLDED_NAME = {name.casefold(): name for name in FINDINGS}
 

@@ -1,6 +1,6 @@
 """A bundle at work: logit → score → probability → call, for files, arrays and stores."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from jaxtyping import Float64, Int64, UInt8
 
-from hilum.calibration import apply_map, calibrate, call, probability_interval
+from hilum.calibration import apply_map, calibrate, call, call_share, probability_interval
 from hilum.data import PixelStore
-from hilum.errors import BundleError, DataError, ImageRefusedError, InvalidValueError
+from hilum.errors import BundleError, DataError, ImageRefusedError, InvalidValueError, UnknownNameError
 from hilum.imaging import FilmReader, SquareFilm, resize_square
 from hilum.models import Bundle
 from hilum.records import FindingAnswer, FindingRule, Image, ImageFacts, PlattMap, Prediction
@@ -31,13 +31,20 @@ class Predictor:
         findings: What it answers for, in order.
     """
 
-    def __init__(self, bundle: Bundle, *, device: str = "cpu") -> None:
+    def __init__(self, bundle: Bundle, *, device: str = "cpu", prevalences: Mapping[str, float] | None = None) -> None:
         """Put the bundle's model on a device.
 
         Args:
             bundle: Loaded, hence verified.
             device: torch's name of a device, such as ``cpu`` or ``cuda``.
+            prevalences: How common findings are where the films come from, for what a call means; validation's
+                prevalence for those not named.
+
+        Raises:
+            UnknownNameError: A prevalence of something that the bundle does not answer for.
+            InvalidValueError: A prevalence is not between 0 and 1.
         """
+        self._prevalences = _checked(prevalences or {}, bundle.findings)
         self.bundle = bundle
         self.findings = bundle.findings
         self._device = torch.device(device)
@@ -147,7 +154,13 @@ class Predictor:
         probabilities = calibrate(self.bundle.spec, logits[None])[0]
         rules = self.bundle.spec.findings
         answers = {
-            name: _answer(logits[place : place + 1], float(scores[place]), float(probabilities[place]), rule)
+            name: _answer(
+                logits[place : place + 1],
+                float(scores[place]),
+                float(probabilities[place]),
+                rule,
+                self._prevalences.get(name, rule.prevalence),
+            )
             for place, (name, rule) in enumerate(rules.items())
         }
         return Prediction(
@@ -170,16 +183,30 @@ class Predictor:
         )
 
 
-def _answer(logit: Float64[np.ndarray, " 1"], score: float, probability: float, rule: FindingRule) -> FindingAnswer:
+def _answer(
+    logit: Float64[np.ndarray, " 1"], score: float, probability: float, rule: FindingRule, prevalence: float
+) -> FindingAnswer:
     low, high = probability_interval(rule.calibration, logit)
+    made = call(probability, rule)
     return FindingAnswer(
         score=score,
         probability=probability,
         low=float(low[0]),
         high=float(high[0]),
         threshold=rule.threshold,
-        call=call(probability, rule),
+        call=made,
+        call_share=call_share(made, rule, prevalence=prevalence),
+        prevalence=prevalence,
     )
+
+
+def _checked(prevalences: Mapping[str, float], findings: Sequence[str]) -> dict[str, float]:
+    for name, share in prevalences.items():
+        if name not in findings:
+            raise UnknownNameError("finding of this bundle", name, findings)
+        if not 0 < share < 1:
+            raise InvalidValueError(f"the prevalence of {name} must lie between 0 and 1, got {share:g}")
+    return dict(prevalences)
 
 
 def _check_batch_size(batch_size: int) -> None:

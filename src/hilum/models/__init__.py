@@ -1,7 +1,7 @@
 """Backbones, heads, start weights, and the bundle that training hands over."""
 
 from hilum.models.backbone import BACKBONES, Backbone, get_backbone
-from hilum.models.bundle import Bundle, digest_of, load_bundle, write_bundle
+from hilum.models.bundle import Bundle, digest_of, load_bundle, reseal_bundle, write_bundle
 from hilum.models.film_model import FilmModel, build_model, evaluation_mode
 from hilum.models.head import HEADS, get_head
 from hilum.models.section import ModelSection
@@ -22,5 +22,6 @@ __all__ = [
     "get_head",
     "load_bundle",
     "load_start_weights",
+    "reseal_bundle",
     "write_bundle",
 ]

@@ -31,7 +31,7 @@ from hilum.models.section import ModelSection
 from hilum.records import BUNDLE_SCHEMA, BundleSpec
 from hilum.runs import file_digest, write_bytes
 
-__all__ = ["Bundle", "digest_of", "load_bundle", "write_bundle"]
+__all__ = ["Bundle", "digest_of", "load_bundle", "reseal_bundle", "write_bundle"]
 
 _SPEC = "bundle.json"
 _WEIGHTS = "weights.safetensors"
@@ -128,6 +128,39 @@ def write_bundle(
         bundle = load_bundle(temporary)
         _take_place(temporary, folder)
     return replace(bundle, folder=folder)
+
+
+def reseal_bundle(bundle: Bundle, folder: Path, *, spec: BundleSpec, model_card: str) -> Bundle:
+    """Write a bundle with the same network and other rules, as after a recalibration.
+
+    Args:
+        bundle: Whose weights, input rules and golden inputs are taken over.
+        folder: Where the new one is to lie, beside the old one or in its place.
+        spec: The old spec with other rules of the same findings, or of ``No Finding``, and with ``recalibration``.
+        model_card: Markdown.
+
+    Returns:
+        The new bundle, loaded from disk.
+
+    Raises:
+        InvalidValueError: ``spec`` changes more than rules.
+        BundleError: The old bundle's golden inputs were changed, or ``folder`` holds something that is no bundle.
+        StorageError: The disk is full or cannot be written; an older bundle is still good.
+    """
+    changed = [name for name in BundleSpec.model_fields if getattr(spec, name) != getattr(bundle.spec, name)]
+    forbidden = sorted(set(changed) - {"findings", "no_finding", "recalibration", "files"})
+    if forbidden or tuple(spec.findings) != bundle.findings:
+        what = ", ".join(forbidden) or f"the findings to {', '.join(spec.findings)}"
+        raise InvalidValueError(
+            f"a bundle that is sealed anew may differ in its findings' rules, no_finding and recalibration alone; "
+            f"this spec changes {what}: train anew for that"
+        )
+    golden = _read(bundle.folder, _GOLDEN)
+    if hashlib.sha256(golden).hexdigest() != bundle.spec.files.get(_GOLDEN):
+        raise _refusal(bundle.folder, f"{_GOLDEN} was changed since it was loaded")
+    with np.load(io.BytesIO(golden), allow_pickle=False) as arrays:
+        pixels = arrays["pixels"]
+    return write_bundle(folder, bundle.model, spec=spec, golden_pixels=pixels, model_card=model_card)
 
 
 def load_bundle(folder: Path) -> Bundle:

@@ -48,7 +48,7 @@ class FindingRule(Record):
         reason: Why ``threshold`` is NaN, calibration was not fitted or there is no refer zone; empty otherwise.
     """
 
-    calibration: CalibrationMap = PlattMap()
+    calibration: CalibrationMap = Field(default_factory=PlattMap)
     threshold: Number
     threshold_rule: str = ""
     sensitivity: Interval

@@ -14,7 +14,7 @@ PREDICTION_SCHEMA = 2
 
 Call = Literal["present", "refer", "absent"]
 
-PREDICTION_COLUMNS = ("score", "probability", "low", "high", "call")
+PREDICTION_COLUMNS = ("score", "probability", "low", "high", "call", "call_share")
 """What the CSV says of every finding, in this order."""
 
 
@@ -30,6 +30,9 @@ class FindingAnswer(Record):
         threshold: The probability from which on the finding counts as present; NaN if none could be chosen.
         call: ``present``, ``absent``, or ``refer``: a person should look; None where no threshold could be chosen on
             validation.
+        call_share: Of the films that get this call, the share with the finding, where it is as common as
+            ``prevalence``; from validation's rates (Bayes). NaN without a call, or where it cannot be said.
+        prevalence: Validation's, or what the user said.
     """
 
     score: Number
@@ -38,6 +41,8 @@ class FindingAnswer(Record):
     high: Number = math.nan
     threshold: Number
     call: Call | None
+    call_share: Number = math.nan
+    prevalence: Number = math.nan
 
 
 class Prediction(Record):
@@ -68,7 +73,7 @@ class Prediction(Record):
     bundle_digest: str
 
     def row(self, findings: tuple[str, ...]) -> dict[str, object]:
-        """Return the stable CSV row: ``image_id, path, status, reason``, then five columns per finding.
+        """Return the stable CSV row: ``image_id, path, status, reason``, then ``PREDICTION_COLUMNS`` per finding.
 
         Args:
             findings: The findings to write, in order; one without an answer gets empty cells.
