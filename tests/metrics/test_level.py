@@ -130,3 +130,12 @@ def test_errors_name_what_is_wrong():
             measure_levels(probabilities, targets, wrong, draws, n_levels=2, threshold=0.5)
     with pytest.raises(InvalidValueError, match="probabilities are NaN"):
         measure_levels(probabilities * NAN, targets, levels, draws, n_levels=2, threshold=0.5)
+
+
+def test_a_resample_that_is_the_films_as_they_are_has_their_auroc_however_coarse(monkeypatch):
+    monkeypatch.setattr("hilum.metrics.level._MOST_EDGES", 3)
+    probabilities, targets, levels, _ = made_up(300)
+    draws = draw_patients(np.zeros(300), n_replicates=2)  # one patient: there is nothing else to draw
+    measures = measure_levels(probabilities, targets, levels, draws, n_levels=2, threshold=0.5)
+    for values in (measures.auroc, measures.true_positive_rate, measures.false_positive_rate):
+        np.testing.assert_allclose(values[:, 1:], values[:, :1].repeat(2, axis=1), atol=1e-6)
