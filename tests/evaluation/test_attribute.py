@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hilum.evaluation import film_attributes, quality_attributes
+from hilum.evaluation import film_attributes, quality_attributes, store_attributes
 from hilum.evaluation.attribute import AGE_BANDS, QUARTERS
-from hilum.imaging import FilmQuality
+from hilum.imaging import FilmQuality, film_quality
 
 NAN = float("nan")
 
@@ -56,3 +56,28 @@ def test_quarters_hold_equally_many_films():
 
 def test_no_film_has_no_quarter():
     assert [len(levels) for levels in quality_attributes([]).values()] == [0, 0, 0, 0]
+
+
+class Store:
+    """As much of a pixel store as is asked for."""
+
+    def __init__(self, films):
+        self.films = films
+
+    def read(self, rows):
+        return self.films[rows]
+
+
+@pytest.mark.parametrize("size_px", [32, 513])
+def test_films_of_a_store_are_measured_in_the_order_of_the_rows(size_px):
+    rng = np.random.default_rng(0)
+    films = (rng.permutation(70)[:, None, None] + rng.integers(20, 50, (70, 32, 32))).astype(np.uint8)
+    large = films
+    if size_px > 256:
+        films = films.repeat(8, 1).repeat(8, 2)
+        large = np.pad(films.repeat(2, 1).repeat(2, 2), ((0, 0), (0, 1), (0, 1)), constant_values=9)
+    rows = rng.permutation(70)
+    levels = store_attributes(Store(large), rows)
+    expected = quality_attributes([film_quality(film) for film in films[rows]])
+    for name, quarters in expected.items():
+        np.testing.assert_array_equal(levels[name], quarters)

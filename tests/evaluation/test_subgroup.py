@@ -214,3 +214,22 @@ def test_a_large_study_takes_seconds():
     )  # fmt: skip
     assert len(made.subgroups) == 31
     assert time.process_time() - began < 25
+
+
+def test_ten_films_of_a_kind_are_enough_and_nine_of_either_are_not():
+    probabilities, targets, groups, _ = films(100)
+    level = np.repeat(["a", "b"], 50)
+    for n_positive, given in ((9, False), (10, True), (40, True), (41, False)):
+        targets[:50, 0] = np.arange(50) < n_positive
+        finding = study(probabilities, targets, groups, {"source": level}).subgroups[0].findings["Effusion"]
+        assert np.isfinite(finding.auroc.value) == np.isfinite(finding.auroc_gap.value) == given
+
+
+def test_an_ece_lies_in_its_interval_where_chance_alone_is_behind_it():
+    _, _, groups, attributes = films()
+    rng = np.random.default_rng(0)
+    probabilities = rng.random((600, 3))
+    targets = (rng.random((600, 3)) < probabilities).astype(float)
+    for part in study(probabilities, targets, groups, attributes).subgroups:
+        for finding in part.findings.values():
+            assert 0 <= finding.ece.low < finding.ece.value < finding.ece.high

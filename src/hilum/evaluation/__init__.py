@@ -1,6 +1,6 @@
 """Predictions and labels in, one Evaluation out: numbers with intervals, warnings and a pedigree."""
 
-from hilum.evaluation.attribute import film_attributes, quality_attributes
+from hilum.evaluation.attribute import film_attributes, quality_attributes, store_attributes
 from hilum.evaluation.from_bundle import evaluate_bundle
 from hilum.evaluation.from_file import evaluate_predictions
 from hilum.evaluation.origin import Origin
@@ -18,4 +18,5 @@ __all__ = [
     "film_attributes",
     "quality_attributes",
     "read_predictions",
+    "store_attributes",
 ]
