@@ -233,3 +233,10 @@ def test_an_ece_lies_in_its_interval_where_chance_alone_is_behind_it():
     for part in study(probabilities, targets, groups, attributes).subgroups:
         for finding in part.findings.values():
             assert 0 <= finding.ece.low < finding.ece.value < finding.ece.high
+
+
+def test_a_thousand_resamples_are_the_most_and_said(monkeypatch):
+    monkeypatch.setattr("hilum.evaluation.subgroup._MOST_RESAMPLES", 30)
+    made, enough = study(*films(), bootstrap=31), study(*films(), bootstrap=30)
+    assert made.subgroups == enough.subgroups
+    assert made.note == enough.note + " Intervals of subgroups are from 30 resamples."

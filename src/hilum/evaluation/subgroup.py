@@ -32,6 +32,11 @@ CROSSINGS = (("sex", "age"), ("sex", "view"), ("view", "source"))
 
 _ECE_SMALLEST = 100
 _MOST_LEVELS = 40
+_MOST_RESAMPLES = 1000
+_NOTE = (
+    "Each interval is a 95 % interval of its own: of a hundred gaps that are not there, about five look as if they were. "
+    "A gap has no cause in it: films of a part may be harder, or labelled otherwise."
+)
 _NO_INTERVAL = "every resample gives the same: too few films for an interval"
 
 
@@ -57,7 +62,7 @@ def evaluate_subgroups(
         thresholds: From which probability on a finding is called; no rates for a finding without one, or with NaN.
         attributes: Name to the level of each film, empty where it is unknown. Levels stand in the order of their text.
             ``CROSSINGS`` of two are added where both are there.
-        bootstrap: Resamples for the intervals; 0 for none.
+        bootstrap: Resamples for the intervals; 0 for none. More than 1,000 are not drawn: they would take minutes.
         seed: Of the resamples: the same patients are drawn for every attribute, level, finding and side.
 
     Returns:
@@ -68,6 +73,38 @@ def evaluate_subgroups(
         InvalidValueError: Shapes that do not fit, a probability that is NaN, or a target that is none of 0, 1, NaN.
     """
     probabilities, targets = np.asarray(probabilities, np.float64), np.asarray(targets, np.float64)
+    members = _check(probabilities, targets, findings, groups)
+    draws = draw_patients(members, n_replicates=min(bootstrap, _MOST_RESAMPLES), seed=seed)
+    subgroups: list[Subgroup] = []
+    notes, divisions = _divide(attributes, len(members))
+    for division in divisions:
+        measured = {
+            name: measure_levels(
+                probabilities[:, place],
+                targets[:, place],
+                division.codes,
+                draws,
+                n_levels=len(division.levels),
+                threshold=thresholds.get(name, np.nan),
+            )
+            for place, name in enumerate(findings)
+        }
+        subgroups += [_subgroup(division, level, members, measured) for level in range(len(division.levels))]
+    if subgroups:
+        notes.append(_NOTE)
+    if subgroups and bootstrap > _MOST_RESAMPLES:
+        notes.append(f"Intervals of subgroups are from {_MOST_RESAMPLES:,} resamples.")
+    unknown = {name: sum(not level for level in levels) for name, levels in attributes.items()}
+    return SubgroupStudy(subgroups=tuple(subgroups), unknown=unknown, smallest=SMALLEST, note=" ".join(notes))
+
+
+def _check(
+    probabilities: Float[np.ndarray, "..."],
+    targets: Float[np.ndarray, "..."],
+    findings: Sequence[str],
+    groups: Shaped[np.ndarray, "..."] | None,
+) -> Shaped[np.ndarray, " image"]:
+    """Return the patient of each film, each film its own where patients are unknown."""
     n_images = len(probabilities)
     if probabilities.shape != (n_images, len(findings)) or targets.shape != probabilities.shape:
         raise InvalidValueError(
@@ -77,30 +114,7 @@ def evaluate_subgroups(
     members = np.arange(n_images) if groups is None else np.asarray(groups)
     if members.shape != (n_images,):
         raise InvalidValueError(f"groups have shape {members.shape}, expected ({n_images},): one patient per film")
-    draws = draw_patients(members, n_replicates=bootstrap, seed=seed)
-    cuts = [thresholds.get(name, np.nan) for name in findings]
-    subgroups: list[Subgroup] = []
-    notes, divisions = _divide(attributes, n_images)
-    for division in divisions:
-        measured = {
-            name: measure_levels(
-                probabilities[:, place],
-                targets[:, place],
-                division.codes,
-                draws,
-                n_levels=len(division.levels),
-                threshold=cuts[place],
-            )
-            for place, name in enumerate(findings)
-        }
-        subgroups += [_subgroup(division, level, members, measured) for level in range(len(division.levels))]
-    if subgroups:
-        notes.append(
-            "Each interval is a 95 % interval of its own: of a hundred gaps that are not there, about five look as if "
-            "they were. A gap has no cause in it: films of a part may be harder, or labelled otherwise."
-        )
-    unknown = {name: sum(not level for level in levels) for name, levels in attributes.items()}
-    return SubgroupStudy(subgroups=tuple(subgroups), unknown=unknown, smallest=SMALLEST, note=" ".join(notes))
+    return members
 
 
 @dataclass(frozen=True, eq=False)
