@@ -34,8 +34,8 @@ _ECE_SMALLEST = 100
 _MOST_LEVELS = 40
 _MOST_RESAMPLES = 1000
 _NOTE = (
-    "Each interval is a 95 % interval of its own: of a hundred gaps that are not there, about five look as if they were. "
-    "A gap has no cause in it: films of a part may be harder, or labelled otherwise."
+    "Each interval is a 95 % interval of its own: of a hundred gaps that are not there, about five look as if they "
+    "were. A gap has no cause in it: films of a part may be harder, or labelled otherwise."
 )
 _NO_INTERVAL = "every resample gives the same: too few films for an interval"
 
