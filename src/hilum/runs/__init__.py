@@ -2,6 +2,7 @@
 
 from hilum.runs.atomic import atomic_path, file_digest, file_stamp, write_bytes, write_text
 from hilum.runs.journal import Journal
+from hilum.runs.ledger import Ledger
 from hilum.runs.lock import FileLock
 from hilum.runs.memory import keep_freed_memory
 from hilum.runs.run import Run, RunSummary, list_runs
@@ -12,6 +13,7 @@ __all__ = [
     "TRACKERS",
     "FileLock",
     "Journal",
+    "Ledger",
     "MlflowTracker",
     "NoTracker",
     "Run",
