@@ -22,6 +22,7 @@ from hilum.metrics.known import keep_known
 from hilum.metrics.level import LevelMeasures, PatientDraws, draw_patients, measure_levels
 from hilum.metrics.no_finding import derive_no_finding, no_finding_target
 from hilum.metrics.ranking import Ranking, auroc, average_precision
+from hilum.metrics.resample import Resamples
 
 __all__ = [
     "ClassificationTable",
@@ -35,6 +36,7 @@ __all__ = [
     "Ranking",
     "RateReplicates",
     "Reliability",
+    "Resamples",
     "RocCurve",
     "Scores",
     "auroc",
