@@ -121,7 +121,7 @@ def test_a_seed_draws_the_same_patients():
 def test_errors_name_what_is_wrong():
     probabilities, targets, levels, groups = made_up(10, 3)
     draws = draw_patients(groups, n_replicates=1)
-    with pytest.raises(InvalidValueError, match=r"n_replicates >= 0, got groups of shape \(10,\) and -1"):
+    with pytest.raises(InvalidValueError, match="n_replicates must be at least 0, got -1"):
         draw_patients(groups, n_replicates=-1)
     with pytest.raises(InvalidValueError, match="one patient per film"):
         draw_patients(groups[None])

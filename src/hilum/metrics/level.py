@@ -12,10 +12,10 @@ from scipy.sparse import csr_array
 
 from hilum.errors import InvalidValueError
 from hilum.metrics.known import check_pair
+from hilum.metrics.resample import Resamples
 
 __all__ = ["LevelMeasures", "PatientDraws", "draw_patients", "measure_levels"]
 
-_BLOCK = 128
 _MOST_EDGES = 256
 _ECE_BINS = 15
 
@@ -26,7 +26,7 @@ class PatientDraws(NamedTuple):
     Attributes:
         member: Number of the patient of each film.
         n_patients: How many there are.
-        blocks: Counts, in blocks of at most 128 resamples; none for no resample.
+        blocks: Counts, in blocks of resamples; none for no resample.
     """
 
     member: Int64[np.ndarray, " image"]
@@ -57,7 +57,7 @@ class LevelMeasures(NamedTuple):
 
 
 def draw_patients(groups: Shaped[np.ndarray, " image"], *, n_replicates: int = 1000, seed: int = 0) -> PatientDraws:
-    """Draw patients with replacement, as many as there are; the seed draws the same ones as in the other bootstraps.
+    """Draw patients with replacement, as :class:`hilum.metrics.Resamples` does, and keep all that was drawn.
 
     Args:
         groups: The patient of each film, as numbers or text.
@@ -67,21 +67,9 @@ def draw_patients(groups: Shaped[np.ndarray, " image"], *, n_replicates: int = 1
     Raises:
         InvalidValueError: ``n_replicates`` is negative, or ``groups`` has more than one axis.
     """
-    if n_replicates < 0 or np.ndim(groups) != 1:
-        raise InvalidValueError(
-            f"expected one patient per film and n_replicates >= 0, got groups of shape {np.shape(groups)} and "
-            f"{n_replicates} replicates"
-        )
-    names, member = np.unique(np.asarray(groups), return_inverse=True)
-    generator = np.random.default_rng(seed)
-    blocks = []
-    for start in range(0, n_replicates, _BLOCK):
-        counts = np.empty((len(names), min(_BLOCK, n_replicates - start)), dtype=np.float32)
-        for draw in range(counts.shape[1]):
-            drawn = generator.integers(0, len(names), size=len(names))
-            counts[:, draw] = np.bincount(drawn, minlength=len(names))
-        blocks.append(counts)
-    return PatientDraws(member.astype(np.int64), len(names), tuple(blocks))
+    resamples = Resamples(groups, n_replicates, seed)
+    blocks = (np.ascontiguousarray(counts.T, dtype=np.float32) for counts in resamples.counts())
+    return PatientDraws(resamples.member, resamples.n_groups, tuple(blocks))
 
 
 def measure_levels(
