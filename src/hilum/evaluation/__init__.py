@@ -4,7 +4,7 @@ from hilum.evaluation.attribute import film_attributes, quality_attributes, stor
 from hilum.evaluation.from_bundle import evaluate_bundle
 from hilum.evaluation.from_file import evaluate_predictions
 from hilum.evaluation.origin import Origin
-from hilum.evaluation.prediction_file import PredictionTable, read_predictions
+from hilum.evaluation.prediction_file import PredictionTable, read_predictions, write_predictions
 from hilum.evaluation.study import evaluate_arrays
 from hilum.evaluation.subgroup import evaluate_subgroups
 
@@ -19,4 +19,5 @@ __all__ = [
     "quality_attributes",
     "read_predictions",
     "store_attributes",
+    "write_predictions",
 ]

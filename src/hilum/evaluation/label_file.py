@@ -1,20 +1,24 @@
-"""Truth for films that someone else answered for: NIH's label file or a manifest."""
+"""Truth for films that someone else answered for: NIH's label file, a manifest, or another public set's labels."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Shaped
 
 from hilum.data import (
     NIH_FILM,
     PHANTOM_MARKER,
+    READERS,
     Manifest,
     read_label_table,
     read_manifest,
+    recognise_set,
     targets_from_labels,
 )
 from hilum.errors import DataError
+from hilum.evaluation.attribute import film_attributes
 from hilum.evaluation.prediction_file import IMAGE_COLUMNS
 from hilum.findings import LABEL_SETS, NIH_FINDINGS
 from hilum.runs import file_digest
@@ -23,6 +27,8 @@ __all__ = ["Truth", "is_nih", "read_truth"]
 
 _NIH_FILES = ("data_entry_2017", "sample_labels")
 _NIH_TITLE = LABEL_SETS["nih"].title
+_GOOGLE = "nih-google"
+_ADJUDICATED = {"YES": 1.0, "NO": 0.0, "1": 1.0, "0": 0.0, "": float("nan")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +45,8 @@ class Truth:
         digest: Of the labels.
         split_digest: Of the split; empty where there is none.
         phantom: Whether the films are made up.
-        nih: Whether the labels are ChestX-ray14's.
+        nih: Whether films and labels are ChestX-ray14's.
+        attributes: What divides the films: a level per film, empty where it is unknown.
     """
 
     source: str
@@ -52,20 +59,29 @@ class Truth:
     split_digest: str
     phantom: bool
     nih: bool
+    attributes: Mapping[str, Shaped[np.ndarray, " image"]] = field(default_factory=dict)
 
 
 def read_truth(path: Path) -> Truth:
-    """Read a manifest (``.parquet``) or a CSV file in NIH's form (``.csv``, ``.csv.gz``, either version's header).
+    """Read a manifest (``.parquet``), a CSV file in NIH's form (either version's header), or another set of ``READERS``.
 
-    A hospital may keep labels of its own in that form: they are taken for NIH's where every film is named as NIH's are.
-    Only the films' names, ``Finding Labels`` and, if it is there, ``Patient ID`` are looked at; no film is opened.
+    A hospital may keep labels of its own in NIH's form: they are taken for NIH's where every film is named as NIH's
+    are. Of NIH's form and of Google's adjudicated labels no film is needed; any other set is known by its files, as
+    ``hilum data import`` knows it, and read by its reader, which looks for the films beside them.
 
     Raises:
         DataError: No such file, a missing column, an empty cell or an unknown finding (with its line).
     """
+    if path.suffix == ".parquet" and path.is_file():
+        return _from_manifest(read_manifest(path), path.name)
+    known = recognise_set(path) if path.exists() else ""
+    if known == _GOOGLE and path.is_file():
+        return _from_google(path)
+    if known:
+        return _from_manifest(READERS[known].read(path), path.name)
     if not path.is_file():
         raise DataError(f"there is no label file {path}")
-    return _from_manifest(path) if path.suffix == ".parquet" else _from_csv(path)
+    return _from_csv(path)
 
 
 def is_nih(manifest: Manifest) -> bool:
@@ -75,11 +91,10 @@ def is_nih(manifest: Manifest) -> bool:
     return (_NIH_TITLE in sources if sources else named) and not manifest.phantom
 
 
-def _from_manifest(path: Path) -> Truth:
-    manifest = read_manifest(path)
+def _from_manifest(manifest: Manifest, source: str) -> Truth:
     table = manifest.table
     return Truth(
-        source=path.name,
+        source=source,
         image_ids=tuple(table["image_id"]),
         patients=tuple(table["patient_id"]),
         splits=tuple(table["split"].fillna("")),
@@ -89,6 +104,35 @@ def _from_manifest(path: Path) -> Truth:
         split_digest=manifest.split_digest,
         phantom=manifest.phantom,
         nih=is_nih(manifest),
+        attributes=film_attributes({name: table[name].tolist() for name in table.columns}),
+    )
+
+
+def _from_google(path: Path) -> Truth:
+    """Read labels that radiologists agreed on, of films of ChestX-ray14, joined by name."""
+    table = read_label_table(path)
+    image_ids = tuple(table.column(*IMAGE_COLUMNS))
+    columns = {
+        label.findings[0]: [_ADJUDICATED.get(cell.upper()) for cell in table.column(name)]
+        for name, label in LABEL_SETS[_GOOGLE].labels.items()
+    }
+    for name, cells in columns.items():
+        wrong = next((row for row, cell in enumerate(cells) if cell is None), None)
+        if wrong is not None:
+            raise DataError(f"{table.source} line {table.lines[wrong]}: {name} is neither YES, NO nor empty")
+    patients = table.columns.get("Patient ID")
+    return Truth(
+        source=path.name,
+        image_ids=image_ids,
+        patients=tuple(patients) if patients and all(patients) else None,
+        splits=("",) * len(image_ids),
+        findings=tuple(columns),
+        targets=np.array(list(columns.values()), dtype=np.float64).T,
+        digest=file_digest(path),
+        split_digest="",
+        phantom=False,
+        nih=False,
+        attributes=film_attributes(table.columns),
     )
 
 
@@ -109,4 +153,5 @@ def _from_csv(path: Path) -> Truth:
         split_digest="",
         phantom=phantom,
         nih=not phantom and all(map(NIH_FILM.match, image_ids)),
+        attributes=film_attributes(table.columns),
     )

@@ -1,25 +1,29 @@
-"""Probabilities from a CSV file, hilum's own or another program's."""
+"""Probabilities from a CSV file, hilum's own or another program's, and the one that hilum writes."""
 
+import csv
+import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float, Float64, Shaped
 
 from hilum.data import LabelTable, read_label_table
 from hilum.errors import DataError
-from hilum.findings import FINDINGS
-from hilum.runs import file_digest
+from hilum.findings import FINDINGS, NO_FINDING
+from hilum.runs import file_digest, write_text
 
-__all__ = ["IMAGE_COLUMNS", "PredictionTable", "read_predictions"]
+__all__ = ["IMAGE_COLUMNS", "PredictionTable", "read_predictions", "write_predictions"]
 
 IMAGE_COLUMNS = ("Image Index", "image_id")
 _PREFIXES = ("probability_", "prob_", "")
-_KNOWN_COLUMNS = frozenset({"path", "status", "reason", *IMAGE_COLUMNS})
-_KNOWN_PREFIXES = ("score_", "low_", "high_", "call_")
+_GROUP, _TARGET = "group", "target_"
+_KNOWN_COLUMNS = frozenset({"path", "status", "reason", _GROUP, *IMAGE_COLUMNS})
+_KNOWN_PREFIXES = ("score_", "low_", "high_", "call_", _TARGET)
+_TARGETS = {"1": 1.0, "1.0": 1.0, "0": 0.0, "0.0": 0.0, "": float("nan"), "nan": float("nan")}
 _REFUSED = "refused"
-_BY_FOLDED_NAME = {name.casefold(): name for name in FINDINGS}
+_BY_FOLDED_NAME = {name.casefold().replace(" ", "_"): name for name in (*FINDINGS, NO_FINDING)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +38,8 @@ class PredictionTable:
         n_refused: Rows without an answer (hilum's ``refused``), left out.
         digest: sha256 of the file.
         ignored: Columns that are neither a finding's probability nor part of hilum's own form.
+        groups: The patient of each film, from the column ``group``; None if the file does not say.
+        targets: From the columns ``target_<Finding>``, NaN where one is empty or missing; None if there is none.
     """
 
     source: str
@@ -43,6 +49,8 @@ class PredictionTable:
     n_refused: int
     digest: str
     ignored: tuple[str, ...]
+    groups: tuple[str, ...] | None = None
+    targets: Float64[np.ndarray, "image finding"] | None = None
 
 
 def read_predictions(path: Path) -> PredictionTable:
@@ -50,10 +58,13 @@ def read_predictions(path: Path) -> PredictionTable:
 
     Films stand under ``Image Index`` or ``image_id``; probabilities under ``probability_<Finding>``,
     ``prob_<Finding>`` or ``<Finding>``, the first of them that is there, with a blank or an underscore in the name.
+    ``No Finding`` may be one of them. In hilum's own form films also have a ``group`` (whose films belong together) and
+    labels (``target_<Finding>``).
 
     Raises:
         DataError: No such file, no column of films or probabilities, no row, a film that stands twice, a cell that is
-            not a number in [0, 1] (with its line), or a column of calls (0 and 1 alone) where probabilities are needed.
+            not a number in [0, 1] (with its line), a target that is none of 1, 0 and nothing, or a column of calls (0 and
+            1 alone) where probabilities are needed.
     """
     if not path.is_file():
         raise DataError(f"there is no prediction file {path}")
@@ -74,7 +85,67 @@ def read_predictions(path: Path) -> PredictionTable:
         n_refused=len(image_ids) - len(rows),
         digest=file_digest(path),
         ignored=tuple(name for name in table.columns if not _is_known(name, columns.values())),
+        groups=_groups(table, rows),
+        targets=_targets(table, tuple(columns), rows),
     )
+
+
+def write_predictions(
+    path: Path,
+    image_ids: Sequence[str],
+    probabilities: Float[np.ndarray, "image finding"],
+    *,
+    findings: Sequence[str],
+    targets: Float[np.ndarray, "image finding"],
+    groups: Shaped[np.ndarray, " image"] | None,
+) -> None:
+    """Write what :func:`read_predictions` reads: probabilities, labels, and which films are of one patient.
+
+    Args:
+        path: The CSV file.
+        image_ids: Films.
+        probabilities: In [0, 1].
+        findings: Names of the columns.
+        targets: 1 present, 0 absent, NaN unknown, which stands as nothing.
+        groups: The patient of each film; a running number is written, never who it is. None if unknown.
+
+    Raises:
+        StorageError: The disk is full or cannot be written.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    members = [""] * len(image_ids) if groups is None else np.unique(groups, return_inverse=True)[1].tolist()
+    named = [f"probability_{name}" for name in findings], [f"{_TARGET}{name}" for name in findings]
+    writer.writerow(["image_id", _GROUP, *named[0], *named[1]])
+    cells = [["" if target != target else int(target) for target in row] for row in targets.tolist()]
+    rows = zip(image_ids, members, probabilities.tolist(), cells, strict=True)
+    writer.writerows([image_id, member, *row, *labels] for image_id, member, row, labels in rows)
+    write_text(path, text.getvalue())
+
+
+def _groups(table: LabelTable, rows: Sequence[int]) -> tuple[str, ...] | None:
+    cells = table.columns.get(_GROUP)
+    return tuple(cells[row] for row in rows) if cells and all(cells[row] for row in rows) else None
+
+
+def _targets(
+    table: LabelTable, findings: Sequence[str], rows: Sequence[int]
+) -> Float64[np.ndarray, "image finding"] | None:
+    if not any(column.startswith(_TARGET) for column in table.columns):
+        return None
+    targets = np.full((len(rows), len(findings)), np.nan)
+    for place, name in enumerate(findings):
+        cells = table.columns.get(f"{_TARGET}{name}")
+        if cells is None:
+            continue
+        wrong = next((row for row in rows if cells[row].casefold() not in _TARGETS), None)
+        if wrong is not None:
+            raise DataError(
+                f"{table.source} line {table.lines[wrong]}: {_TARGET}{name} is {cells[wrong]!r}; expected 1, 0 or "
+                "nothing (unknown)"
+            )
+        targets[:, place] = [_TARGETS[cells[row].casefold()] for row in rows]
+    return targets
 
 
 def _probability_columns(table: LabelTable) -> dict[str, str]:
