@@ -1,6 +1,7 @@
 """Arrays in, numbers out; an unknown target (NaN) is left out, an undefined number is NaN, never 0."""
 
 from hilum.metrics.bootstrap import (
+    HeldRates,
     RankReplicates,
     RateReplicates,
     bootstrap_auroc,
@@ -9,31 +10,64 @@ from hilum.metrics.bootstrap import (
     bootstrap_rates,
 )
 from hilum.metrics.calibration import (
+    Bins,
     Reliability,
     brier_score,
+    brier_terms,
     calibration_error,
+    calibration_error_terms,
+    ece_by_chance,
+    log_likelihood_terms,
+    negative_log_likelihood,
     reliability_curve,
+    reliability_terms,
 )
-from hilum.metrics.classification import ClassificationTable, Scores, classification_table
+from hilum.metrics.calibration_slope import CalibrationSlope, Coefficient, calibration_slope
+from hilum.metrics.classification import ClassificationTable, Scores, classification_table, f1_terms
 from hilum.metrics.comparison import Difference, paired_difference
 from hilum.metrics.curve import Counts, PrCurve, RocCurve, count_called, pr_curve, roc_curve, thin_curve
+from hilum.metrics.film_scores import (
+    label_ranking_loss,
+    label_ranking_terms,
+    subset_accuracy,
+    subset_accuracy_terms,
+)
+from hilum.metrics.film_terms import FilmTerms
 from hilum.metrics.interval import MacroMean, macro_mean, mean_over_findings, percentile_interval, wilson_interval
 from hilum.metrics.known import keep_known
 from hilum.metrics.level import LevelMeasures, PatientDraws, draw_patients, measure_levels
+from hilum.metrics.net_benefit import NetBenefit, net_benefit, net_benefit_terms
 from hilum.metrics.no_finding import derive_no_finding, no_finding_target
-from hilum.metrics.ranking import Ranking, auroc, average_precision
+from hilum.metrics.predictive_value import PredictiveValues, Rate, RateLike, predictive_values
+from hilum.metrics.ranking import (
+    Ranking,
+    auroc,
+    average_precision,
+    partial_auroc,
+    sensitivity_at_specificity,
+    specificity_at_sensitivity,
+)
 from hilum.metrics.resample import Resamples
 
 __all__ = [
+    "Bins",
+    "CalibrationSlope",
     "ClassificationTable",
+    "Coefficient",
     "Counts",
     "Difference",
+    "FilmTerms",
+    "HeldRates",
     "LevelMeasures",
     "MacroMean",
+    "NetBenefit",
     "PatientDraws",
     "PrCurve",
+    "PredictiveValues",
     "RankReplicates",
     "Ranking",
+    "Rate",
+    "RateLike",
     "RateReplicates",
     "Reliability",
     "Resamples",
@@ -46,21 +80,39 @@ __all__ = [
     "bootstrap_ranks",
     "bootstrap_rates",
     "brier_score",
+    "brier_terms",
     "calibration_error",
+    "calibration_error_terms",
+    "calibration_slope",
     "classification_table",
     "count_called",
     "derive_no_finding",
     "draw_patients",
+    "ece_by_chance",
+    "f1_terms",
     "keep_known",
+    "label_ranking_loss",
+    "label_ranking_terms",
+    "log_likelihood_terms",
     "macro_mean",
     "mean_over_findings",
     "measure_levels",
+    "negative_log_likelihood",
+    "net_benefit",
+    "net_benefit_terms",
     "no_finding_target",
     "paired_difference",
+    "partial_auroc",
     "percentile_interval",
     "pr_curve",
+    "predictive_values",
     "reliability_curve",
+    "reliability_terms",
     "roc_curve",
+    "sensitivity_at_specificity",
+    "specificity_at_sensitivity",
+    "subset_accuracy",
+    "subset_accuracy_terms",
     "thin_curve",
     "wilson_interval",
 ]

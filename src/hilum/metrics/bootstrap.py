@@ -1,20 +1,17 @@
-"""Bootstrap by patient: whole groups are drawn with replacement, since the films of one patient resemble each other.
+"""Rank metrics and rates on resamples of patients, :class:`hilum.metrics.Resamples`; a resample lacks what it lacks."""
 
-Source: Efron 1979; resampling of clusters as in Field and Welsh, "Bootstrapping clustered data", JRSS B 2007.
-A seed draws the same groups whatever is measured on them, so two models can be compared on the same films.
-"""
-
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int64, Real, Shaped
+from jaxtyping import Float, Real, Shaped
 
 from hilum.errors import InvalidValueError
 from hilum.metrics.known import check_pair
-from hilum.metrics.ranking import Ranking
+from hilum.metrics.rank_table import RankCounts, RankTable, check_rate
+from hilum.metrics.resample import Resamples
 
 __all__ = [
+    "HeldRates",
     "RankReplicates",
     "RateReplicates",
     "bootstrap_auroc",
@@ -24,16 +21,36 @@ __all__ = [
 ]
 
 
+class HeldRates(NamedTuple):
+    """What is read off the ROC curve beside its area.
+
+    Attributes:
+        partial_up_to: Largest false positive rate that counts in the partial AUROC.
+        specificities: At which sensitivity is read.
+        sensitivities: At which specificity is read.
+    """
+
+    partial_up_to: float = 0.1
+    specificities: tuple[float, ...] = (0.9,)
+    sensitivities: tuple[float, ...] = (0.9,)
+
+
 class RankReplicates(NamedTuple):
-    """Both rank metrics of every resample; NaN where a resample lacks a class.
+    """Rank metrics of every resample; NaN where a resample lacks a class.
 
     Attributes:
         auroc: Area under the ROC curve.
         average_precision: Average precision.
+        partial_auroc: Of :func:`hilum.metrics.partial_auroc`; NaN unless rates were asked for.
+        sensitivity_at_specificity: In the order of the specificities asked for; empty unless asked for.
+        specificity_at_sensitivity: In the order of the sensitivities asked for; empty unless asked for.
     """
 
     auroc: Float[np.ndarray, "replicate finding"]
     average_precision: Float[np.ndarray, "replicate finding"]
+    partial_auroc: Float[np.ndarray, "replicate finding"]
+    sensitivity_at_specificity: Float[np.ndarray, "replicate finding held"]
+    specificity_at_sensitivity: Float[np.ndarray, "replicate finding held"]
 
 
 class RateReplicates(NamedTuple):
@@ -50,6 +67,7 @@ def bootstrap_ranks(
     *,
     n_replicates: int = 1000,
     seed: int = 0,
+    held: HeldRates | None = None,
 ) -> RankReplicates:
     """Measure AUROC and average precision of every finding on resampled groups.
 
@@ -59,19 +77,31 @@ def bootstrap_ranks(
         groups: The patient of each film, as numbers or text.
         n_replicates: How many resamples.
         seed: Of the resamples.
+        held: Asks for the partial AUROC and rates at held rates as well.
 
     Raises:
-        InvalidValueError: A score is NaN, a target none of 0, 1, NaN, shapes differ, or ``n_replicates`` is negative.
+        InvalidValueError: A score is NaN, a target none of 0, 1, NaN, shapes differ, ``n_replicates`` is negative, or
+            a rate is not in (0, 1].
     """
     scores, targets = check_pair(scores, targets)
-    member, n_groups = _members(groups, len(scores))
-    rankings = [Ranking(*column) for column in zip(scores.T, targets.T, strict=True)]
-    measured = np.full((2, _check_replicates(n_replicates), len(rankings)), np.nan)
-    for replicate, counts in enumerate(_resamples(n_groups, n_replicates, seed)):
-        weights = counts[member]
-        for finding, ranking in enumerate(rankings):
-            measured[:, replicate, finding] = ranking.measure(weights)
-    return RankReplicates(*measured)
+    resamples = _resamples(groups, len(scores), n_replicates, seed)
+    tables = [
+        RankTable(*column, resamples.member, resamples.n_groups) for column in zip(scores.T, targets.T, strict=True)
+    ]
+    if held is not None:
+        _check_held(held)
+    n_held = 3 + (len(held.specificities) + len(held.sensitivities) if held else 0)
+    measured = np.full((n_replicates, len(tables), n_held), np.nan)
+    start = 0
+    for counts in resamples.counts():
+        by_group = np.ascontiguousarray(counts.T)
+        for finding, table in enumerate(tables):
+            measured[start : start + len(counts), finding] = _measure(table.count(by_group), held)
+        start += len(counts)
+    middle = 3 + (len(held.specificities) if held else 0)
+    return RankReplicates(
+        measured[..., 0], measured[..., 1], measured[..., 2], measured[..., 3:middle], measured[..., middle:]
+    )
 
 
 def bootstrap_auroc(
@@ -119,36 +149,32 @@ def bootstrap_rates(
         InvalidValueError: As for :func:`bootstrap_ranks`.
     """
     calls, targets = check_pair(calls, targets, name="calls")
-    member, n_groups = _members(groups, len(calls))
-    parts = (targets == 1, (targets == 1) & (calls == 1), targets == 0, (targets == 0) & (calls == 0))
-    # Sums per group once; a resample is then one product of matrices.
-    per_group = np.zeros((n_groups, 4, calls.shape[1]))
-    np.add.at(per_group, member, np.stack(parts, axis=1))
-    measured = np.full((2, _check_replicates(n_replicates), calls.shape[1]), np.nan)
-    for replicate, counts in enumerate(_resamples(n_groups, n_replicates, seed)):
-        present, found, absent, spared = np.tensordot(counts.astype(np.float64), per_group, axes=1)
-        np.divide(found, present, out=measured[0, replicate], where=present > 0)
-        np.divide(spared, absent, out=measured[1, replicate], where=absent > 0)
-    return RateReplicates(*measured)
+    resamples = _resamples(groups, len(calls), n_replicates, seed)
+    present, absent = targets == 1, targets == 0
+    return RateReplicates(
+        resamples.share(present & (calls == 1), present), resamples.share(absent & (calls == 0), absent)
+    )
 
 
-def _members(groups: Shaped[np.ndarray, " image"], n_images: int) -> tuple[Int64[np.ndarray, " image"], int]:
-    groups = np.asarray(groups)
-    if groups.shape != (n_images,):
-        raise InvalidValueError(f"groups have shape {groups.shape}, expected ({n_images},): one patient per film")
-    names, member = np.unique(groups, return_inverse=True)
-    return member.astype(np.int64), len(names)
+def _resamples(groups: Shaped[np.ndarray, " image"], n_images: int, n_replicates: int, seed: int) -> Resamples:
+    if np.shape(groups) != (n_images,):
+        raise InvalidValueError(f"groups have shape {np.shape(groups)}, expected ({n_images},): one patient per film")
+    return Resamples(groups, n_replicates, seed)
 
 
-def _check_replicates(n_replicates: int) -> int:
-    if n_replicates < 0:
-        raise InvalidValueError(f"n_replicates must be at least 0, got {n_replicates}")
-    return n_replicates
+def _check_held(held: HeldRates) -> None:
+    check_rate(held.partial_up_to, "partial_up_to")
+    for specificity in held.specificities:
+        check_rate(specificity, "a held specificity")
+    for sensitivity in held.sensitivities:
+        check_rate(sensitivity, "a held sensitivity")
 
 
-def _resamples(n_groups: int, n_replicates: int, seed: int) -> Iterator[Int64[np.ndarray, " group"]]:
-    """Yield how often each group is drawn, replicate after replicate."""
-    generator = np.random.default_rng(seed)
-    for _ in range(n_replicates):
-        drawn = generator.integers(0, n_groups, size=n_groups)
-        yield np.bincount(drawn, minlength=n_groups).astype(np.int64)
+def _measure(counts: RankCounts, held: HeldRates | None) -> Float[np.ndarray, "block metric"]:
+    columns = [counts.auroc(), counts.average_precision()]
+    if held is None:
+        return np.stack([*columns, np.full_like(columns[0], np.nan)], axis=1)
+    columns.append(counts.partial_auroc(held.partial_up_to))
+    columns += [counts.sensitivity_at(specificity) for specificity in held.specificities]
+    columns += [counts.specificity_at(sensitivity) for sensitivity in held.sensitivities]
+    return np.stack(columns, axis=1)

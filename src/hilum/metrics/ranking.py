@@ -9,8 +9,16 @@ from jaxtyping import Bool, Float, Int64, Real
 
 from hilum.errors import InvalidValueError
 from hilum.metrics.known import check_pair
+from hilum.metrics.rank_table import RankCounts, RankTable, check_rate
 
-__all__ = ["Ranking", "auroc", "average_precision"]
+__all__ = [
+    "Ranking",
+    "auroc",
+    "average_precision",
+    "partial_auroc",
+    "sensitivity_at_specificity",
+    "specificity_at_sensitivity",
+]
 
 
 class Ranking:
@@ -110,6 +118,93 @@ def average_precision(
         0.8333
     """
     return Ranking(scores, targets).measure(_weights(weights, len(scores)))[1]
+
+
+def partial_auroc(
+    scores: Real[np.ndarray, " image"],
+    targets: Real[np.ndarray, " image"],
+    *,
+    max_false_positive_rate: float = 0.1,
+) -> float:
+    """Area under the ROC curve up to a false positive rate, scaled so that chance is 0.5 and perfect 1.
+
+    Args:
+        scores: Any increasing function of the probability.
+        targets: 1 present, 0 absent, NaN unknown (left out).
+        max_false_positive_rate: In (0, 1]; with 1 it is :func:`auroc`.
+
+    Returns:
+        NaN if a class is absent; below 0.5 where the films are ordered worse than by chance.
+
+    Raises:
+        InvalidValueError: As for :func:`auroc`, or the rate is not in (0, 1].
+
+    Source: McClish, "Analyzing a Portion of the ROC Curve", Medical Decision Making 9, 1989.
+
+    Example:
+        >>> scores, targets = np.array([0.9, 0.8, 0.7, 0.4, 0.2]), np.array([1.0, 0.0, 1.0, 0.0, 0.0])
+        >>> round(partial_auroc(scores, targets, max_false_positive_rate=0.5), 4)
+        0.7778
+    """
+    up_to = check_rate(max_false_positive_rate, "max_false_positive_rate")
+    return float(_count(scores, targets).partial_auroc(up_to)[0])
+
+
+def sensitivity_at_specificity(
+    scores: Real[np.ndarray, " image"], targets: Real[np.ndarray, " image"], *, specificity: float = 0.9
+) -> float:
+    """Largest sensitivity of a threshold whose specificity on these films is at least what is held.
+
+    The threshold is read off the same films: it says what their order allows, not what a threshold chosen elsewhere
+    gives. A point between two thresholds is not interpolated.
+
+    Args:
+        scores: Any increasing function of the probability.
+        targets: 1 present, 0 absent, NaN unknown (left out).
+        specificity: In (0, 1].
+
+    Returns:
+        NaN if a class is absent; 0 where only calling nobody is specific enough.
+
+    Raises:
+        InvalidValueError: As for :func:`auroc`, or ``specificity`` is not in (0, 1].
+
+    Example:
+        >>> scores, targets = np.array([0.9, 0.8, 0.7, 0.4, 0.2]), np.array([1.0, 0.0, 1.0, 0.0, 0.0])
+        >>> sensitivity_at_specificity(scores, targets, specificity=0.9)
+        0.5
+    """
+    held = check_rate(specificity, "specificity")
+    return float(_count(scores, targets).sensitivity_at(held)[0])
+
+
+def specificity_at_sensitivity(
+    scores: Real[np.ndarray, " image"], targets: Real[np.ndarray, " image"], *, sensitivity: float = 0.9
+) -> float:
+    """Largest specificity of a threshold whose sensitivity on these films is at least what is held.
+
+    Args:
+        scores: Any increasing function of the probability.
+        targets: 1 present, 0 absent, NaN unknown (left out).
+        sensitivity: In (0, 1].
+
+    Returns:
+        NaN if a class is absent.
+
+    Raises:
+        InvalidValueError: As for :func:`auroc`, or ``sensitivity`` is not in (0, 1].
+
+    Example:
+        >>> scores, targets = np.array([0.9, 0.8, 0.7, 0.4, 0.2]), np.array([1.0, 0.0, 1.0, 0.0, 0.0])
+        >>> round(specificity_at_sensitivity(scores, targets, sensitivity=0.9), 4)
+        0.6667
+    """
+    held = check_rate(sensitivity, "sensitivity")
+    return float(_count(scores, targets).specificity_at(held)[0])
+
+
+def _count(scores: Real[np.ndarray, " image"], targets: Real[np.ndarray, " image"]) -> RankCounts:
+    return RankTable(scores, targets, np.zeros(len(scores), dtype=np.int64), 1).count_once()
 
 
 def _weights(weights: Real[np.ndarray, " image"] | None, n_images: int) -> Real[np.ndarray, " image"]:
