@@ -6,8 +6,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Real
 
 from hilum.errors import InvalidValueError
+from hilum.metrics.film_terms import FilmTerms
 
-__all__ = ["ClassificationTable", "Scores", "classification_table"]
+__all__ = ["ClassificationTable", "Scores", "check_calls", "classification_table", "f1_terms"]
 
 
 class Scores(NamedTuple):
@@ -61,9 +62,7 @@ def classification_table(
     Raises:
         InvalidValueError: The shapes differ, or a value is none of 0, 1, NaN.
     """
-    calls, targets = _check("calls", calls), _check("targets", targets)
-    if calls.shape != targets.shape or calls.ndim != 2:
-        raise InvalidValueError(f"calls have shape {calls.shape}, targets {targets.shape}: expected (image, finding)")
+    calls, targets = check_calls(calls, targets)
     judged = ~(np.isnan(calls) | np.isnan(targets))
     called, present = judged & (calls == 1), judged & (targets == 1)
     support = (targets == 1).sum(axis=0)
@@ -78,6 +77,34 @@ def classification_table(
         weighted=_scores(_average(per_finding, support), total),
         samples=_scores(_average(per_film, np.ones(len(calls))), total),
     )
+
+
+def f1_terms(calls: Real[np.ndarray, "image finding"], targets: Real[np.ndarray, "image finding"]) -> FilmTerms:
+    """Return what each film adds to F1, 2 TP / (called + present), a column per finding.
+
+    The ratio is NaN, as in :func:`classification_table`, where no film is called and none has the finding.
+
+    Raises:
+        InvalidValueError: As for :func:`classification_table`.
+    """
+    calls, targets = check_calls(calls, targets)
+    judged = ~(np.isnan(calls) | np.isnan(targets))
+    called, present = judged & (calls == 1), judged & (targets == 1)
+    return FilmTerms(2.0 * (called & present), called.astype(np.float64) + present)
+
+
+def check_calls(
+    calls: Real[np.ndarray, "image finding"], targets: Real[np.ndarray, "image finding"]
+) -> tuple[Float[np.ndarray, "image finding"], Float[np.ndarray, "image finding"]]:
+    """Return both as float64 arrays of one shape.
+
+    Raises:
+        InvalidValueError: The shapes differ, or a value is none of 0, 1, NaN.
+    """
+    calls, targets = _check("calls", calls), _check("targets", targets)
+    if calls.shape != targets.shape or calls.ndim != 2:
+        raise InvalidValueError(f"calls have shape {calls.shape}, targets {targets.shape}: expected (image, finding)")
+    return calls, targets
 
 
 def _check(name: str, values: Real[np.ndarray, "image finding"]) -> Float[np.ndarray, "image finding"]:
