@@ -170,7 +170,7 @@ def _measure(columns: _Columns, chosen_on: Mapping[str, str], *, bootstrap: int,
         known = ~np.isnan(targets[:, i])
         measured[name] = evaluate_finding(
             Films(columns.probabilities[known, i], targets[known, i] == 1, members[known]),
-            Replicates(*(part[:, i] for part in (*ranks, *rates))),
+            Replicates(*(part[:, i] for part in (ranks.auroc, ranks.average_precision, *rates))),
             threshold=float(columns.cuts[i]),
             chosen_on=chosen_on[name],
             table=rows[i],
