@@ -10,6 +10,7 @@ from hilum.metrics import (
     bootstrap_ranks,
     bootstrap_rates,
     percentile_interval,
+    pool_findings,
 )
 
 NAN = float("nan")
@@ -94,6 +95,18 @@ def test_a_resample_without_a_class_is_nan_not_0():
     assert np.nanmin(replicates) >= 0
     rates = bootstrap_rates(targets, targets, np.arange(20), n_replicates=200)
     np.testing.assert_array_equal(np.isnan(rates.sensitivity), np.isnan(replicates))
+
+
+def test_pooled_findings_are_the_micro_average_of_the_same_patients():
+    scores, targets, groups = made_up(8)
+    targets[::7, 1] = NAN
+    pooled = bootstrap_auroc(*pool_findings(scores, targets, groups), n_replicates=5, seed=2)
+    for replicate, films in enumerate(drawn_films(groups, 5, 2)):
+        known = ~np.isnan(targets[films])
+        expected = roc_auc_score(targets[films][known], scores[films][known])
+        assert pooled[replicate, 0] == pytest.approx(expected, abs=1e-12)
+    with pytest.raises(InvalidValueError, match="one patient per film"):
+        pool_findings(scores, targets, groups[1:])
 
 
 def test_no_replicates_is_an_empty_answer():

@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from hilum.metrics import bootstrap_auroc, paired_difference, percentile_interval
+from hilum.errors import InvalidValueError
+from hilum.metrics import bootstrap_auroc, holm, paired_difference, percentile_interval
 
 
 def made_up(seed=0, n=400):
@@ -53,3 +56,30 @@ def test_a_finding_without_positives_is_left_out_of_the_mean():
     found = paired_difference(first, second, targets=targets, groups=groups, n_replicates=20)
     assert np.isnan([found.value[1], found.low[1], found.high[1]]).all()
     assert found.mean == pytest.approx(np.mean(found.value[[0, 2]]))
+
+
+def holm_step_by_step(p_values):
+    """Reject the smallest while it is below alpha / (how many are left): the smallest alpha at which each falls."""
+    left, fallen, corrected = list(range(len(p_values))), 0.0, {}
+    while left:
+        smallest = min(left, key=lambda place: p_values[place])
+        fallen = max(fallen, p_values[smallest] * len(left))
+        corrected[smallest] = min(fallen, 1.0)
+        left.remove(smallest)
+    return [corrected[place] for place in range(len(p_values))]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.floats(0, 1), max_size=14))
+def test_holm_steps_down(p_values):
+    corrected = holm(np.array(p_values))
+    np.testing.assert_allclose(corrected, holm_step_by_step(p_values), atol=1e-12)
+    assert (corrected >= p_values).all()
+
+
+def test_holm_counts_only_what_was_tested():
+    # R: p.adjust(c(0.01, 0.02, 0.03, 0.04), "holm") is 0.04 0.06 0.06 0.06.
+    expected = [0.04, np.nan, 0.06, 0.06, np.nan, 0.06]
+    np.testing.assert_allclose(holm(np.array([0.01, np.nan, 0.02, 0.03, np.nan, 0.04])), expected)
+    with pytest.raises(InvalidValueError, match=r"expected numbers in \[0, 1\]"):
+        holm(np.array([0.5, 1.5]))

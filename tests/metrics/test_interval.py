@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,7 +7,15 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from hilum.errors import InvalidValueError
-from hilum.metrics import macro_mean, mean_over_findings, percentile_interval, wilson_interval
+from hilum.metrics import (
+    auroc,
+    average_precision,
+    exact_interval,
+    macro_mean,
+    mean_over_findings,
+    percentile_interval,
+    wilson_interval,
+)
 
 NAN = float("nan")
 
@@ -71,3 +81,47 @@ def test_a_macro_mean_says_over_how_many():
 def test_the_mean_of_each_replicate_leaves_out_what_is_undefined():
     replicates = np.array([[1.0, NAN], [0.5, 0.7], [NAN, NAN]])
     np.testing.assert_allclose(mean_over_findings(replicates), [1.0, 0.6, NAN])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 60), st.integers(1, 60), st.sampled_from([0.8, 0.95, 0.99]))
+def test_exact_interval_equals_scipys(successes, n, level):
+    successes = min(successes, n)
+    expected = binomtest(successes, n).proportion_ci(confidence_level=level, method="exact")
+    assert exact_interval(successes, n, level=level) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def test_exact_interval_at_the_edges():
+    assert exact_interval(0, 10) == (0.0, pytest.approx(1 - 0.025**0.1))
+    assert exact_interval(10, 10) == (pytest.approx(0.025**0.1), 1.0)
+    assert all(math.isnan(end) for end in exact_interval(0, 0))
+    with pytest.raises(InvalidValueError, match="successes must lie between 0 and n, got 3 of 2"):
+        exact_interval(3, 2)
+    with pytest.raises(InvalidValueError, match="level"):
+        exact_interval(1, 2, level=1.0)
+
+
+def test_a_weighted_mean_leaves_out_what_is_nan_with_its_weight():
+    values = np.array([[0.8, NAN, 0.5], [NAN, NAN, NAN], [0.6, 0.9, 0.3]])
+    expected = [np.average([0.8, 0.5], weights=[3, 1]), NAN, np.average([0.6, 0.9, 0.3], weights=[3, 5, 1])]
+    np.testing.assert_allclose(mean_over_findings(values, weights=np.array([3, 5, 1])), expected)
+    np.testing.assert_array_equal(mean_over_findings(values, weights=np.zeros(3)), [NAN] * 3)
+
+
+def test_a_weighted_mean_is_that_of_scikit_learn():
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    generator = np.random.default_rng(0)
+    targets = (generator.random((80, 3)) < [0.1, 0.3, 0.6]).astype(float)
+    scores = generator.normal(size=targets.shape) + targets
+    for ours, theirs in ((auroc, roc_auc_score), (average_precision, average_precision_score)):
+        values = np.array([ours(*column) for column in zip(scores.T, targets.T, strict=True)])
+        expected = theirs(targets, scores, average="weighted")
+        assert mean_over_findings(values, weights=targets.sum(axis=0)) == pytest.approx(expected, abs=1e-12)
+        assert ours(scores.ravel(), targets.ravel()) == pytest.approx(theirs(targets, scores, average="micro"))
+
+
+@pytest.mark.parametrize("weights", [[1.0, 2.0], [1.0, 2.0, -1.0], [1.0, 2.0, NAN]])
+def test_wrong_weights_are_refused(weights):
+    with pytest.raises(InvalidValueError, match="expected 3 finite numbers of at least 0"):
+        mean_over_findings(np.zeros((2, 3)), weights=np.array(weights))

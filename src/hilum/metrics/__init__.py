@@ -8,6 +8,7 @@ from hilum.metrics.bootstrap import (
     bootstrap_average_precision,
     bootstrap_ranks,
     bootstrap_rates,
+    pool_findings,
 )
 from hilum.metrics.calibration import (
     Bins,
@@ -24,8 +25,16 @@ from hilum.metrics.calibration import (
 )
 from hilum.metrics.calibration_slope import CalibrationSlope, Coefficient, calibration_slope
 from hilum.metrics.classification import ClassificationTable, Scores, classification_table, f1_terms
-from hilum.metrics.comparison import Difference, paired_difference
+from hilum.metrics.comparison import Difference, holm, paired_difference
 from hilum.metrics.curve import Counts, PrCurve, RocCurve, count_called, pr_curve, roc_curve, thin_curve
+from hilum.metrics.delong import (
+    AurocVariance,
+    auroc_interval,
+    clustered_delong,
+    count_patients,
+    delong,
+    delong_interval,
+)
 from hilum.metrics.film_scores import (
     label_ranking_loss,
     label_ranking_terms,
@@ -33,7 +42,14 @@ from hilum.metrics.film_scores import (
     subset_accuracy_terms,
 )
 from hilum.metrics.film_terms import FilmTerms
-from hilum.metrics.interval import MacroMean, macro_mean, mean_over_findings, percentile_interval, wilson_interval
+from hilum.metrics.interval import (
+    MacroMean,
+    exact_interval,
+    macro_mean,
+    mean_over_findings,
+    percentile_interval,
+    wilson_interval,
+)
 from hilum.metrics.known import keep_known
 from hilum.metrics.level import LevelMeasures, PatientDraws, draw_patients, measure_levels
 from hilum.metrics.net_benefit import NetBenefit, net_benefit, net_benefit_terms
@@ -50,6 +66,7 @@ from hilum.metrics.ranking import (
 from hilum.metrics.resample import Resamples
 
 __all__ = [
+    "AurocVariance",
     "Bins",
     "CalibrationSlope",
     "ClassificationTable",
@@ -74,6 +91,7 @@ __all__ = [
     "RocCurve",
     "Scores",
     "auroc",
+    "auroc_interval",
     "average_precision",
     "bootstrap_auroc",
     "bootstrap_average_precision",
@@ -85,11 +103,17 @@ __all__ = [
     "calibration_error_terms",
     "calibration_slope",
     "classification_table",
+    "clustered_delong",
     "count_called",
+    "count_patients",
+    "delong",
+    "delong_interval",
     "derive_no_finding",
     "draw_patients",
     "ece_by_chance",
+    "exact_interval",
     "f1_terms",
+    "holm",
     "keep_known",
     "label_ranking_loss",
     "label_ranking_terms",
@@ -104,6 +128,7 @@ __all__ = [
     "paired_difference",
     "partial_auroc",
     "percentile_interval",
+    "pool_findings",
     "pr_curve",
     "predictive_values",
     "reliability_curve",

@@ -18,6 +18,7 @@ __all__ = [
     "bootstrap_average_precision",
     "bootstrap_ranks",
     "bootstrap_rates",
+    "pool_findings",
 ]
 
 
@@ -154,6 +155,33 @@ def bootstrap_rates(
     return RateReplicates(
         resamples.share(present & (calls == 1), present), resamples.share(absent & (calls == 0), absent)
     )
+
+
+def pool_findings(
+    scores: Real[np.ndarray, "image finding"],
+    targets: Real[np.ndarray, "image finding"],
+    groups: Shaped[np.ndarray, " image"],
+) -> tuple[Float[np.ndarray, "pair 1"], Float[np.ndarray, "pair 1"], Shaped[np.ndarray, " pair"]]:
+    """Put all pairs of film and finding into one column: what is measured on it is the ``micro`` average.
+
+    Returns:
+        Scores, targets and patients for :func:`bootstrap_ranks`, which draws the same patients as for the findings.
+
+    Raises:
+        InvalidValueError: As for :func:`bootstrap_ranks`.
+
+    Example:
+        >>> scores, targets = np.array([[0.9, 0.2], [0.3, 0.4]]), np.array([[1.0, 0.0], [0.0, 1.0]])
+        >>> pooled, truth, patients = pool_findings(scores, targets, np.array([7, 8]))
+        >>> pooled.shape, patients.tolist(), bootstrap_auroc(pooled, truth, patients, n_replicates=1).tolist()
+        ((4, 1), [7, 7, 8, 8], [[1.0]])
+    """
+    scores, targets = check_pair(scores, targets)
+    if np.shape(groups) != (len(scores),):
+        raise InvalidValueError(
+            f"groups have shape {np.shape(groups)}, expected ({len(scores)},): one patient per film"
+        )
+    return scores.reshape(-1, 1), targets.reshape(-1, 1), np.repeat(np.asarray(groups), scores.shape[1])
 
 
 def _resamples(groups: Shaped[np.ndarray, " image"], n_images: int, n_replicates: int, seed: int) -> Resamples:

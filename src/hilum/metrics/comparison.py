@@ -5,11 +5,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float, Real, Shaped
 
+from hilum.errors import InvalidValueError
 from hilum.metrics.bootstrap import bootstrap_auroc, bootstrap_average_precision
 from hilum.metrics.interval import macro_mean, mean_over_findings, percentile_interval
 from hilum.metrics.ranking import auroc, average_precision
 
-__all__ = ["Difference", "paired_difference"]
+__all__ = ["Difference", "holm", "paired_difference"]
 
 _METRICS = {
     "auroc": (auroc, bootstrap_auroc),
@@ -69,6 +70,35 @@ def paired_difference(
     low, high = percentile_interval(spread)
     mean_low, mean_high = percentile_interval(mean_over_findings(spread))
     return Difference(value, low, high, macro_mean(value).mean, float(mean_low), float(mean_high))
+
+
+def holm(p_values: Real[np.ndarray, " finding"]) -> Float[np.ndarray, " finding"]:
+    """Correct p-values for having asked about many findings: one below 0.05 is then false in at most 5 % of studies.
+
+    Args:
+        p_values: In [0, 1]; NaN where there was no test, which then counts for none.
+
+    Returns:
+        Corrected p-values in the same order, at most 1; NaN where there was no test.
+
+    Raises:
+        InvalidValueError: A p-value is not in [0, 1].
+
+    Source: Holm, Scandinavian Journal of Statistics 6, 1979.
+
+    Example:
+        >>> holm(np.array([0.01, 0.04, 0.03, float("nan")]))
+        array([0.03, 0.06, 0.06,  nan])
+    """
+    p_values = np.asarray(p_values, dtype=np.float64)
+    tested = np.flatnonzero(~np.isnan(p_values))
+    if ((p_values[tested] < 0) | (p_values[tested] > 1)).any():
+        raise InvalidValueError(f"p-values are {p_values.tolist()}: expected numbers in [0, 1], or NaN")
+    order = tested[np.argsort(p_values[tested], kind="stable")]
+    scaled = p_values[order] * np.arange(len(order), 0, -1)
+    corrected: Float[np.ndarray, " finding"] = np.full(p_values.shape, np.nan)
+    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
+    return corrected
 
 
 def _measure(

@@ -4,12 +4,20 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
-from scipy.special import ndtri
+from jaxtyping import Float, Real
+from scipy.special import betaincinv, ndtri
 
 from hilum.errors import InvalidValueError
 
-__all__ = ["MacroMean", "macro_mean", "mean_over_findings", "percentile_interval", "wilson_interval"]
+__all__ = [
+    "MacroMean",
+    "check_level",
+    "exact_interval",
+    "macro_mean",
+    "mean_over_findings",
+    "percentile_interval",
+    "wilson_interval",
+]
 
 
 class MacroMean(NamedTuple):
@@ -30,13 +38,32 @@ def macro_mean(values: Float[np.ndarray, " finding"]) -> MacroMean:
     return MacroMean(float(mean_over_findings(values)), int((~np.isnan(values)).sum()))
 
 
-def mean_over_findings(values: Float[np.ndarray, "*replicate finding"]) -> Float[np.ndarray, "*replicate"]:
-    """Return the mean over the last axis of what is not NaN; NaN where nothing is."""
+def mean_over_findings(
+    values: Float[np.ndarray, "*replicate finding"], *, weights: Real[np.ndarray, " finding"] | None = None
+) -> Float[np.ndarray, "*replicate"]:
+    """Return the mean over the last axis of what is not NaN; NaN where nothing is.
+
+    Args:
+        values: Per finding.
+        weights: At least 0, such as each finding's number of positives (scikit-learn's ``weighted``); all 1 by default.
+
+    Raises:
+        InvalidValueError: There is not one finite weight of at least 0 per finding.
+
+    Example:
+        >>> mean_over_findings(np.array([0.8, float("nan"), 0.6]), weights=np.array([3, 5, 1])).round(3).item()
+        0.75
+    """
+    weights = np.ones(np.shape(values)[-1:]) if weights is None else np.asarray(weights, dtype=np.float64)
+    if weights.shape != np.shape(values)[-1:] or not (np.isfinite(weights) & (weights >= 0)).all():
+        raise InvalidValueError(
+            f"weights are {weights.tolist()}: expected {np.shape(values)[-1]} finite numbers of at least 0"
+        )
     defined = ~np.isnan(values)
-    n_defined = defined.sum(axis=-1)
-    total = np.where(defined, values, 0.0).sum(axis=-1)
+    weight = np.where(defined, weights, 0.0).sum(axis=-1)
+    total = np.where(defined, values * weights, 0.0).sum(axis=-1)
     mean = np.full(np.shape(total), np.nan)
-    np.divide(total, n_defined, out=mean, where=n_defined > 0)
+    np.divide(total, weight, out=mean, where=weight > 0)
     return mean
 
 
@@ -55,7 +82,7 @@ def percentile_interval(
     Raises:
         InvalidValueError: ``level`` is not between 0 and 1.
     """
-    tail = (1 - _check_level(level)) / 2
+    tail = (1 - check_level(level)) / 2
     replicates = np.asarray(replicates, dtype=np.float64)
     columns = replicates.reshape(len(replicates), math.prod(replicates.shape[1:])).T
     ends = np.full((2, len(columns)), np.nan)
@@ -86,7 +113,7 @@ def wilson_interval(successes: int, n: int, *, level: float = 0.95) -> tuple[flo
     """
     if not 0 <= successes <= n:
         raise InvalidValueError(f"successes must lie between 0 and n, got {successes} of {n}")
-    z = float(ndtri(0.5 + _check_level(level) / 2))
+    z = float(ndtri(0.5 + check_level(level) / 2))
     if n == 0:
         return math.nan, math.nan
     share = successes / n
@@ -98,7 +125,42 @@ def wilson_interval(successes: int, n: int, *, level: float = 0.95) -> tuple[flo
     return low, high
 
 
-def _check_level(level: float) -> float:
+def exact_interval(successes: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
+    """Return the exact binomial interval for a share: it holds the truth at least as often as it says, whatever it is.
+
+    Wider than :func:`wilson_interval`, which holds it as often on average.
+
+    Args:
+        successes: Between 0 and ``n``.
+        n: Number of independent trials; NaN ends for 0.
+        level: Confidence.
+
+    Raises:
+        InvalidValueError: ``successes`` is not between 0 and ``n``, or ``level`` not between 0 and 1.
+
+    Source: Clopper and Pearson, Biometrika 26, 1934.
+
+    Example:
+        >>> low, high = exact_interval(8, 10)
+        >>> round(low, 3), round(high, 3)
+        (0.444, 0.975)
+    """
+    if not 0 <= successes <= n:
+        raise InvalidValueError(f"successes must lie between 0 and n, got {successes} of {n}")
+    tail = (1 - check_level(level)) / 2
+    if n == 0:
+        return math.nan, math.nan
+    low = 0.0 if successes == 0 else float(betaincinv(successes, n - successes + 1, tail))
+    high = 1.0 if successes == n else float(betaincinv(successes + 1, n - successes, 1 - tail))
+    return low, high
+
+
+def check_level(level: float) -> float:
+    """Return the level of an interval.
+
+    Raises:
+        InvalidValueError: It is not between 0 and 1.
+    """
     if not 0 < level < 1:
         raise InvalidValueError(f"level must lie between 0 and 1, got {level}")
     return level
