@@ -231,7 +231,9 @@ def _binomial_deviation(n: Float[np.ndarray, " bin"], share: Float[np.ndarray, "
     """Return the mean absolute deviation of the binomial from its mean."""
     above = np.minimum(np.floor(n * share) + 1, n)
     chance = xlogy(above, share) + xlog1py(n - above, -share)
-    return 2 * above * (1 - share) * np.exp(gammaln(n + 1) - gammaln(above + 1) - gammaln(n - above + 1) + chance)
+    chance += gammaln(n + 1) - gammaln(above + 1) - gammaln(n - above + 1)
+    deviation: Float[np.ndarray, " bin"] = 2 * above * (1 - share) * np.exp(chance)
+    return deviation
 
 
 class _Films:

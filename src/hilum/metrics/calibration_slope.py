@@ -74,7 +74,7 @@ def calibration_slope(
     Example:
         >>> films = np.array([0.2, 0.4, 0.6, 0.8]), np.array([0.0, 1.0, 0.0, 1.0]), np.arange(4)
         >>> round(calibration_slope(*films).slope.value, 4)
-        0.9053
+        1.1018
     """
     probabilities, targets = check_probabilities(probabilities, targets)
     groups = np.asarray(groups)

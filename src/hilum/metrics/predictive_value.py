@@ -72,7 +72,7 @@ def predictive_values(sensitivity: RateLike, specificity: RateLike, prevalence: 
     Example:
         >>> values = predictive_values(Rate(0.9, 0.85, 0.94), Rate(0.8, 0.77, 0.83), 0.05)
         >>> [round(number, 3) for number in values.ppv], [round(number, 3) for number in values.npv]
-        ([0.191, 0.17, 0.217], [0.993, 0.99, 0.996])
+        ([0.191, 0.169, 0.219], [0.993, 0.99, 0.996])
     """
     if not (math.isnan(prevalence) or 0 <= prevalence <= 1):
         raise InvalidValueError(f"prevalence must lie between 0 and 1, got {prevalence:g}")
