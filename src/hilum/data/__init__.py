@@ -2,6 +2,7 @@
 
 from hilum.data.augmentation import Augmentation, AugmentationSection
 from hilum.data.batch import Batch, batches
+from hilum.data.boxes import FilmBoxes, find_box_file, place_boxes, read_boxes
 from hilum.data.describe import describe_manifest, preview_augmentation
 from hilum.data.dicom_folder import JOINS, DicomLabels, read_dicom
 from hilum.data.doctor import (
@@ -54,6 +55,7 @@ __all__ = [
     "Batch",
     "DicomLabels",
     "Fetched",
+    "FilmBoxes",
     "KnownSet",
     "LabelTable",
     "Manifest",
@@ -71,15 +73,18 @@ __all__ = [
     "describe_manifest",
     "examine_manifest",
     "exclude_films",
+    "find_box_file",
     "find_label_file",
     "get_dataset",
     "known_set",
     "merge_manifests",
     "parse_age",
     "patient_hash",
+    "place_boxes",
     "prepare_store",
     "preview_augmentation",
     "proposed_exclusions",
+    "read_boxes",
     "read_chestmnist",
     "read_chestx_det10",
     "read_chexpert",

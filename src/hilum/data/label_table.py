@@ -74,7 +74,7 @@ def read_label_table(path: Path) -> LabelTable:
         raise DataError(f"{path.name} holds more than {_MOST_BYTES / 1e6:,.0f} MB of text, which no label file does")
     reader = csv.reader(io.StringIO(text, newline=""))
     try:
-        header = [name.strip() for name in next(reader, [])]
+        header = _without_empty_end([name.strip() for name in next(reader, [])])
         _check_header(path.name, header)
         filled = [(row, reader.line_num) for row in reader if any(row)]
     except csv.Error as error:
@@ -86,6 +86,11 @@ def read_label_table(path: Path) -> LabelTable:
         raise DataError(f"{path.name} line {short[0]}: {short[1]} cells, the header has {len(header)}")
     columns = {name: [row[place].strip() for row, _ in filled] for place, name in enumerate(header)}
     return LabelTable(path.name, columns, [line for _, line in filled])
+
+
+def _without_empty_end(header: list[str]) -> list[str]:
+    """Return a header without empty names behind the last one; NIH's list of boxes has three, and no cells for them."""
+    return header[: max((place + 1 for place, name in enumerate(header) if name), default=0)]
 
 
 def _check_header(source: str, header: Sequence[str]) -> None:

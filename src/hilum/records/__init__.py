@@ -46,6 +46,7 @@ from hilum.records.evaluation import (
 )
 from hilum.records.explanation import Explanation
 from hilum.records.image import Image, ImageFacts
+from hilum.records.localisation import LOCALISATION_SCHEMA, FindingLocalisation, Localisation, MapScores
 from hilum.records.prediction import PREDICTION_COLUMNS, PREDICTION_SCHEMA, Call, FindingAnswer, Prediction
 from hilum.records.subgroup import Subgroup, SubgroupFinding, SubgroupStudy
 
@@ -53,6 +54,7 @@ __all__ = [
     "BUNDLE_SCHEMA",
     "DOCTOR_SCHEMA",
     "EVALUATION_SCHEMA",
+    "LOCALISATION_SCHEMA",
     "MEASURABLE_POSITIVES",
     "PREDICTION_COLUMNS",
     "PREDICTION_SCHEMA",
@@ -73,6 +75,7 @@ __all__ = [
     "FilmScores",
     "FindingAnswer",
     "FindingEvaluation",
+    "FindingLocalisation",
     "FindingRule",
     "FixedRate",
     "Image",
@@ -80,7 +83,9 @@ __all__ = [
     "InputRules",
     "Interval",
     "IsotonicMap",
+    "Localisation",
     "MacroMetric",
+    "MapScores",
     "MeasurableFinding",
     "Number",
     "OperatingPoint",
