@@ -133,7 +133,7 @@ def test_one_shared_patient_is_enough(setting):
 def test_overlap_can_be_allowed_and_is_marked(setting, tmp_path):
     found = evaluate(setting, split="train", allow_overlap=True, overlap_path=tmp_path / "overlap.csv")[0]
     assert found.leaked
-    assert "training set" in found.warnings[0]
+    assert [flag.code for flag in found.red_flags] == ["shared_patients"]
     assert (tmp_path / "overlap.csv").is_file()
     assert evaluate(setting, split="train", allow_overlap=True)[0].leaked
 
@@ -188,7 +188,7 @@ def test_a_split_without_films_is_refused(setting):
 
 def test_validation_is_where_things_were_chosen_and_it_says_so(setting):
     found = evaluate(setting, split="validation")[0]
-    assert any("chosen on the split validation: the figures flatter" in sentence for sentence in found.warnings)
+    assert "chosen on the split validation: the figures flatter" in found.red_flags[0].sentence
 
 
 def test_a_bundle_that_does_not_name_its_patients_is_not_trusted(setting):

@@ -17,8 +17,6 @@ def cautions(
     positives = {name: finding.auroc.n_positive for name, finding in findings.items() if name not in undefined}
     few = [f"{get_finding(name).title} ({n})" for name, n in positives.items() if n < MEASURABLE_POSITIVES]
     sentences = {
-        "Patients of the training set are among these films: the figures flatter, and say nothing about new "
-        "patients.": origin.leaked,
         "The films are phantoms, made up by hilum: the figures say nothing about people.": origin.phantom,
         f"Undefined, so left out of the means: {_titles(undefined)}.": undefined,
         f"Fewer than {MEASURABLE_POSITIVES} films with the finding, so its figures say little: {', '.join(few)}.": few,

@@ -3,21 +3,26 @@
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int64, Shaped
 
 from hilum.calibration import calibrate
 from hilum.data import Manifest, PixelStore, patient_hash
 from hilum.errors import DataError, LeakError
+from hilum.evaluation.attribute import film_attributes, store_attributes
 from hilum.evaluation.caution import count_films
+from hilum.evaluation.composite import add_composites
+from hilum.evaluation.honesty import judge_standing, recalibrated_here, split_anew, thresholds_from_test
 from hilum.evaluation.label_file import is_nih
 from hilum.evaluation.origin import Origin
+from hilum.evaluation.prediction_file import write_predictions
 from hilum.evaluation.study import evaluate_arrays
 from hilum.findings import NO_FINDING
-from hilum.records import BundleSpec, Evaluation
+from hilum.records import BundleSpec, Evaluation, RedFlag
 from hilum.runs import write_text
 
 __all__ = ["BundleLike", "PredictorLike", "evaluate_bundle"]
@@ -66,6 +71,9 @@ def evaluate_bundle(
     split: str = "test",
     allow_overlap: bool = False,
     overlap_path: Path | None = None,
+    predictions_path: Path | None = None,
+    prevalences: Mapping[str, float] | None = None,
+    qualities: bool = False,
     bootstrap: int = 1000,
     seed: int = 0,
     command: str = "",
@@ -80,6 +88,9 @@ def evaluate_bundle(
         split: The films to judge on.
         allow_overlap: Judge on patients of the bundle's training too; the evaluation is marked as leaked.
         overlap_path: Where to list the films of such patients.
+        predictions_path: Where to write the films' probabilities, labels and patients' running numbers.
+        prevalences: How common findings are where the user is.
+        qualities: Divide the films by contrast, sharpness, noise and brightness as well; a millisecond each.
         bootstrap: Resamples of patients for the intervals; 0 for none.
         seed: Of the resamples.
         command: The command line, for the pedigree.
@@ -107,14 +118,22 @@ def evaluate_bundle(
         )
     absent = _absent(store, image_ids[~there])
     logits = predictor.logits_from_store(store, in_store[there], on_progress=on_progress)
-    probabilities = calibrate(spec, logits)
+    films = _films_of(spec, manifest, rows[there], image_ids[there], logits)
+    if predictions_path:
+        films.write(predictions_path)
+    standing = judge_standing(
+        films.image_ids, films.targets, findings=films.findings, nih=is_nih(manifest), leaked=leaked
+    )
     evaluation = evaluate_arrays(
-        probabilities,
-        manifest.targets_for(tuple(spec.findings), rows[there]).astype(np.float64),
-        findings=tuple(spec.findings),
-        groups=manifest.table["patient_id"].to_numpy(dtype=str)[rows[there]],
+        films.probabilities,
+        films.targets,
+        findings=films.findings,
+        groups=films.groups,
         thresholds=_thresholds(spec),
         thresholds_from=spec.selected_on,
+        refer={name: rule.refer for name, rule in spec.findings.items() if rule.refer},
+        prevalences=prevalences,
+        attributes=_attributes(manifest, rows[there]) | (store_attributes(store, in_store[there]) if qualities else {}),
         origin=Origin(
             title=f"{manifest.source}, {split}",
             command=command,
@@ -126,12 +145,81 @@ def evaluate_bundle(
             leaked=leaked,
             nih=is_nih(manifest),
             counts={"films evaluated": int(there.sum()), **absent},
-            warnings=tuple(_warnings(spec, manifest, split, absent)),
+            warnings=(*_warnings(spec, manifest, absent), *films.warnings),
+            red_flags=(*_red_flags(spec, manifest, split), *standing.red_flags),
+            comparable=standing.comparable,
+            comparable_note=standing.note,
         ),
         bootstrap=bootstrap,
         seed=seed,
     )
-    return evaluation, probabilities, tuple(image_ids[there])
+    return evaluation, films.probabilities[:, : len(spec.findings)], films.image_ids
+
+
+@dataclass(frozen=True, eq=False)
+class BundleFilms:
+    """Films that a bundle answered.
+
+    Attributes:
+        image_ids: Films.
+        findings: The bundle's, and what could be derived from them for labels of other names.
+        probabilities: By the bundle's calibration.
+        targets: 1 present, 0 absent, NaN unknown.
+        groups: The patient of each film.
+        warnings: What was derived, one sentence each.
+    """
+
+    image_ids: tuple[str, ...]
+    findings: tuple[str, ...]
+    probabilities: Float64[np.ndarray, "image finding"]
+    targets: Float64[np.ndarray, "image finding"]
+    groups: Shaped[np.ndarray, " image"]
+    warnings: tuple[str, ...]
+
+    def write(self, path: Path) -> None:
+        """Write probabilities, labels and patients' running numbers."""
+        write_predictions(
+            path,
+            self.image_ids,
+            self.probabilities,
+            findings=self.findings,
+            targets=self.targets,
+            groups=self.groups,
+        )
+
+
+def _films_of(
+    spec: BundleSpec,
+    manifest: Manifest,
+    rows: Int64[np.ndarray, " image"],
+    image_ids: Iterable[str],
+    logits: Float64[np.ndarray, "image finding"],
+) -> BundleFilms:
+    probabilities, findings, derived = add_composites(
+        calibrate(spec, logits), tuple(spec.findings), labelled=manifest.findings
+    )
+    return BundleFilms(
+        image_ids=tuple(image_ids),
+        findings=findings,
+        probabilities=probabilities,
+        targets=manifest.targets_for(findings, rows).astype(np.float64),
+        groups=manifest.table["patient_id"].to_numpy(dtype=str)[rows],
+        warnings=derived,
+    )
+
+
+def _attributes(manifest: Manifest, rows: Int64[np.ndarray, " image"]) -> dict[str, Shaped[np.ndarray, " image"]]:
+    table = manifest.table.iloc[rows]
+    return film_attributes({name: table[name].tolist() for name in ("sex", "age_years", "view", "source")})
+
+
+def _red_flags(spec: BundleSpec, manifest: Manifest, split: str) -> Iterable[RedFlag]:
+    if split == spec.selected_on:
+        yield thresholds_from_test(split)
+    if spec.manifest_digest == manifest.digest and spec.split_digest != manifest.split_digest:
+        yield split_anew(spec.selected_on)
+    if spec.recalibration and spec.recalibration.data_digest == manifest.digest:
+        yield recalibrated_here()
 
 
 def _check_overlap(
@@ -177,9 +265,7 @@ def _absent(store: PixelStore, image_ids: Iterable[str]) -> dict[str, int]:
     return {_UNREADABLE: n_unreadable, **left_out}
 
 
-def _warnings(spec: BundleSpec, manifest: Manifest, split: str, absent: Mapping[str, int]) -> Iterable[str]:
-    if split == spec.selected_on:
-        yield f"Checkpoint, calibration and thresholds were chosen on the split {split}: the figures flatter."
+def _warnings(spec: BundleSpec, manifest: Manifest, absent: Mapping[str, int]) -> Iterable[str]:
     if not spec.training_patients:
         yield "The bundle does not say which patients it was trained on, so whether some are here is unknown."
     if absent[_UNREADABLE]:

@@ -1,32 +1,37 @@
 """Evaluate probabilities that lie in a file against labels that lie in another."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Shaped
 
-from hilum.data import SPLITS
-from hilum.errors import DataError
-from hilum.evaluation.caution import count_films
-from hilum.evaluation.label_file import Truth, read_truth
+from hilum.errors import InvalidValueError
+from hilum.evaluation.column import Columns, make_columns
+from hilum.evaluation.fitting import apply_rules, cross_fit, fit_elsewhere, to_logits
+from hilum.evaluation.honesty import cross_fitted, judge_standing, official_part, thresholds_from_test
+from hilum.evaluation.match import Matched, match_files
 from hilum.evaluation.origin import Origin
-from hilum.evaluation.prediction_file import PredictionTable, read_predictions
-from hilum.evaluation.study import evaluate_arrays
-from hilum.findings import get_finding
+from hilum.evaluation.prediction_file import write_predictions
+from hilum.evaluation.study import evaluate_columns
 from hilum.records import Evaluation
 
 __all__ = ["evaluate_predictions"]
 
-_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm")
-_NAMED_IN_A_MESSAGE = 5
+_JUDGED = ("these films", "the judged films")
 
 
 def evaluate_predictions(
     predictions: Path,
-    labels: Path,
+    labels: Path | None,
     *,
     thresholds: Mapping[str, float] | None = None,
     thresholds_from: str = "given",
+    fit_on: Path | None = None,
+    folds: int = 0,
+    prevalences: Mapping[str, float] | None = None,
+    predictions_path: Path | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
     command: str = "",
@@ -36,75 +41,77 @@ def evaluate_predictions(
 
     Args:
         predictions: CSV file; see :func:`read_predictions`.
-        labels: NIH's label file or a manifest.
+        labels: NIH's label file, a manifest, or another public set's labels, Google's adjudicated ones among them; None
+            where ``predictions`` has columns ``target_<Finding>``.
         thresholds: Per finding, chosen elsewhere; without them every finding is called from 0.5 on, and a warning
             says so. They are never chosen on the films that are judged.
-        thresholds_from: Where the thresholds were chosen.
+        thresholds_from: Where the thresholds were chosen; a red flag where that is the split that is judged.
+        fit_on: Predictions of the same program for other films: calibration, thresholds and refer zones are fitted on
+            them, against the same ``labels``.
+        folds: Instead: fit on the judged films, each patient by the other folds; flagged. 0 for no.
+        prevalences: How common findings are where the user is.
+        predictions_path: Where to write the judged films' probabilities, labels and patients' running numbers.
         bootstrap: Resamples of patients for the intervals; 0 for none.
-        seed: Of the resamples.
+        seed: Of the resamples and of the folds.
         command: The command line, for the pedigree.
         title: What is evaluated; the two files' names by default.
 
     Raises:
         DataError: A file that cannot be used, a film that stands twice, or not one film in both files.
-        UnknownNameError: A threshold for a finding that is not evaluated.
+        LeakError: ``fit_on`` shares films or patients with ``predictions``.
+        UnknownNameError: A threshold or a prevalence for a finding that is not evaluated.
+        InvalidValueError: More than one of ``thresholds``, ``fit_on``, ``folds``; or fewer patients than folds.
     """
-    answers, truth = read_predictions(predictions), read_truth(labels)
-    rows_by_key = _rows_by_key(truth.image_ids, truth.source)
-    pairs = [
-        (row, rows_by_key[key])
-        for key, row in _rows_by_key(answers.image_ids, answers.source).items()
-        if key in rows_by_key
-    ]
-    if not pairs:
-        raise DataError(
-            f"no film of {answers.source} stands in {truth.source} (for instance {answers.image_ids[0]!r} against "
-            f"{truth.image_ids[0]!r}): both must name the same films"
+    if sum(map(bool, (thresholds, fit_on, folds))) > 1:
+        raise InvalidValueError("thresholds are given, or fitted on other films, or cross-fitted: choose one")
+    matched = match_files(predictions, labels)
+    origin = _origin(matched, command=command, title=title)
+    if fit_on:
+        others = match_files(fit_on, labels)
+        rules = fit_elsewhere(matched, others)
+        columns = apply_rules(
+            rules,
+            to_logits(matched.probabilities),
+            matched.targets,
+            findings=matched.findings,
+            groups=matched.patients,
         )
-    rows, there = (list(side) for side in zip(*pairs, strict=True))
-    targets = np.full((len(rows), len(answers.findings)), np.nan)
-    for column, name in enumerate(answers.findings):
-        if name in truth.findings:
-            targets[:, column] = truth.targets[there, truth.findings.index(name)]
-    return evaluate_arrays(
-        answers.probabilities[rows],
-        targets,
-        findings=answers.findings,
-        groups=None if truth.patients is None else np.array(truth.patients)[there],
-        thresholds=thresholds,
-        thresholds_from=thresholds_from,
-        origin=_origin(answers, truth, there, command=command, title=title),
+        chosen_on = dict.fromkeys(rules.all, others.answers.source)
+    elif folds:
+        columns = cross_fit(
+            to_logits(matched.probabilities),
+            matched.targets,
+            findings=matched.findings,
+            groups=matched.patients,
+            folds=folds,
+            seed=seed,
+        )
+        chosen_on = dict.fromkeys(columns.names, f"the judged films, {folds} folds by patient")
+        origin = replace(origin, red_flags=(*origin.red_flags, cross_fitted(folds)))
+    else:
+        columns = make_columns(
+            matched.probabilities, matched.targets, matched.findings, groups=matched.patients, thresholds=thresholds
+        )
+        chosen_on = dict.fromkeys(thresholds or {}, thresholds_from)
+        if thresholds and thresholds_from in (*_JUDGED, origin.split):
+            origin = replace(origin, red_flags=(*origin.red_flags, thresholds_from_test(thresholds_from)))
+    if predictions_path:
+        _write(predictions_path, matched, columns)
+    return evaluate_columns(
+        columns,
+        thresholds_from=chosen_on,
+        prevalences=prevalences or {},
+        attributes=_attributes(matched),
+        origin=origin,
         bootstrap=bootstrap,
         seed=seed,
     )
 
 
-def _rows_by_key(image_ids: Sequence[str], source: str) -> dict[str, int]:
-    """Return film to row, by the film's name without an image's ending; refuse films that stand twice."""
-    rows = {_key(name): row for row, name in enumerate(image_ids)}
-    if len(rows) < len(image_ids):
-        twice = [name for row, name in enumerate(image_ids) if rows[_key(name)] != row]
-        raise DataError(
-            f"{source}: {count_films(len(twice))} twice in it ({', '.join(twice[:_NAMED_IN_A_MESSAGE])}). "
-            "Every film may stand once: keep the row that counts."
-        )
-    return rows
-
-
-def _key(image_id: str) -> str:
-    stem, dot, ending = image_id.rpartition(".")
-    return stem if f"{dot}{ending}".lower() in _ENDINGS else image_id
-
-
-def _origin(answers: PredictionTable, truth: Truth, there: Sequence[int], *, command: str, title: str) -> Origin:
-    splits = sorted({truth.splits[row] for row in there})
-    counts = {
-        "films evaluated": len(there),
-        "predictions without a label": len(answers.image_ids) - len(there),
-        "labels without a prediction": len(truth.image_ids) - len(there),
-        "films not answered": answers.n_refused,
-        "columns ignored": len(answers.ignored),
-    }
+def _origin(matched: Matched, *, command: str, title: str) -> Origin:
+    answers, truth = matched.answers, matched.truth
+    splits = sorted(set(matched.splits))
+    standing = judge_standing(matched.image_ids, matched.targets, findings=matched.findings, nih=truth.nih)
     return Origin(
         title=title or f"{answers.source} against {truth.source}",
         command=command,
@@ -114,28 +121,27 @@ def _origin(answers: PredictionTable, truth: Truth, there: Sequence[int], *, com
         split_digest=truth.split_digest,
         phantom=truth.phantom,
         nih=truth.nih,
-        counts=counts,
-        warnings=(*_unmatched(answers, truth, counts), *_not_test([truth.splits[row] for row in there])),
+        counts=matched.counts,
+        warnings=matched.warnings,
+        red_flags=standing.red_flags,
+        comparable=standing.comparable,
+        comparable_note=standing.note,
     )
 
 
-def _unmatched(answers: PredictionTable, truth: Truth, counts: Mapping[str, int]) -> Iterable[str]:
-    without_label, without_answer = counts["predictions without a label"], counts["labels without a prediction"]
-    if without_label:
-        yield f"Left out: {count_films(without_label)} of {answers.source} without a label in {truth.source}."
-    if without_answer:
-        yield f"Left out: {count_films(without_answer)} of {truth.source} without a prediction in {answers.source}."
-    if answers.n_refused:
-        yield f"In no figure: {count_films(answers.n_refused)} that the model did not answer."
-    if answers.ignored:
-        named = ", ".join(answers.ignored[:_NAMED_IN_A_MESSAGE])
-        yield f"Ignored columns of {answers.source}, {len(answers.ignored)} in all, such as {named}."
-    missing = [get_finding(name).title for name in answers.findings if name not in truth.findings]
-    if missing:
-        yield f"{truth.source} has no labels for {', '.join(missing)}."
+def _attributes(matched: Matched) -> dict[str, Shaped[np.ndarray, " image"]]:
+    """Return what divides the films; of ChestX-ray14's, whether they are of the official test list, too."""
+    part = official_part(matched.image_ids) if matched.truth.nih else np.array([""])
+    return dict(matched.attributes) | ({"official list": part} if len(set(part.tolist()) - {""}) > 1 else {})
 
 
-def _not_test(splits: Sequence[str]) -> Iterable[str]:
-    n_other = {name: splits.count(name) for name in SPLITS if name != "test" and name in splits}
-    for name, n in n_other.items():
-        yield f"Among the films: {n:,} of the split {name}. On films a model has seen, figures flatter."
+def _write(path: Path, matched: Matched, columns: Columns) -> None:
+    n = len(matched.findings)  # the derived No Finding, if there is one, stands behind these
+    write_predictions(
+        path,
+        matched.image_ids,
+        columns.probabilities[:, :n],
+        findings=matched.findings,
+        targets=matched.targets,
+        groups=matched.patients,
+    )

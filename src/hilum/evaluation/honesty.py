@@ -16,7 +16,17 @@ from hilum.data import NIH_FILM
 from hilum.findings import NIH_FINDINGS
 from hilum.records import PublishedResult, RedFlag
 
-__all__ = ["Standing", "flag_calls", "judge_standing", "official_part", "shared_patients", "thresholds_from_test"]
+__all__ = [
+    "Standing",
+    "cross_fitted",
+    "flag_calls",
+    "judge_standing",
+    "official_part",
+    "recalibrated_here",
+    "shared_patients",
+    "split_anew",
+    "thresholds_from_test",
+]
 
 OFFICIAL, OTHERS = "official test", "official train_val"
 _VERSION_REACH = 80
@@ -122,6 +132,34 @@ def thresholds_from_test(split: str) -> RedFlag:
         code="thresholds_from_test",
         sentence=f"Checkpoint, calibration and thresholds were chosen on the split {split}: the figures flatter. Judge "
         "on films that chose nothing.",
+    )
+
+
+def split_anew(selected_on: str) -> RedFlag:
+    """Return the flag of films that were split otherwise when the bundle was trained on them."""
+    return RedFlag(
+        code="split_anew",
+        sentence=f"The bundle was trained on these very films under another split: films of its {selected_on} split, "
+        "which chose checkpoint and thresholds, may be among those judged. Judge on the split it was trained with.",
+    )
+
+
+def recalibrated_here() -> RedFlag:
+    """Return the flag of a bundle that is judged on the films it was recalibrated on."""
+    return RedFlag(
+        code="recalibrated_here",
+        sentence="The bundle's calibration and thresholds were fitted on these very films: calibration and rates "
+        "flatter. AUROC is not touched by it. Judge on other films.",
+    )
+
+
+def cross_fitted(folds: int) -> RedFlag:
+    """Return the flag of a study whose calibration and thresholds were fitted on the judged films, fold by fold."""
+    return RedFlag(
+        code="cross_fitted",
+        sentence=f"Calibration, thresholds and refer zones were fitted on the judged films themselves, each of {folds} "
+        "folds of patients by the others: no film judged itself, but the figures are of these films' own hospital and "
+        "mix, and belong beside cross-fitted ones alone.",
     )
 
 

@@ -63,7 +63,7 @@ class Truth:
 
 
 def read_truth(path: Path) -> Truth:
-    """Read a manifest (``.parquet``), a CSV file in NIH's form (either version's header), or another set of ``READERS``.
+    """Read a manifest (``.parquet``), a CSV file in NIH's form (either version's header), or one of ``READERS``.
 
     A hospital may keep labels of its own in NIH's form: they are taken for NIH's where every film is named as NIH's
     are. Of NIH's form and of Google's adjudicated labels no film is needed; any other set is known by its files, as

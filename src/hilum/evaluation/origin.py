@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from hilum.records import Pedigree
+from hilum.records import Pedigree, PublishedResult, RedFlag
 from hilum.runs import versions
 
 __all__ = ["Origin", "make_pedigree"]
@@ -27,6 +27,9 @@ class Origin:
         nih: Whether films and labels are ChestX-ray14's.
         counts: What came in and what was left out, in words a reader understands.
         warnings: What the numbers cannot say because of the input, one sentence each.
+        red_flags: What makes them unbelievable.
+        comparable: Published results of the same films, labels and findings.
+        comparable_note: Why there is none, or how that is known.
     """
 
     title: str = ""
@@ -41,6 +44,9 @@ class Origin:
     nih: bool = False
     counts: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    red_flags: tuple[RedFlag, ...] = ()
+    comparable: tuple[PublishedResult, ...] = ()
+    comparable_note: str = ""
 
 
 def make_pedigree(
@@ -60,7 +66,7 @@ def make_pedigree(
     unit = "patients" if n_patients else "films"
     intervals = (
         f"95 %, percentiles over {bootstrap:,} resamples of {unit}; "
-        f"a share of 0 % or 100 % has Wilson's interval over {unit}"
+        f"a share of 0 % or 100 % has the exact binomial interval over {unit}"
     )
     return Pedigree(
         command=origin.command,

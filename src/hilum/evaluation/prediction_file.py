@@ -63,8 +63,8 @@ def read_predictions(path: Path) -> PredictionTable:
 
     Raises:
         DataError: No such file, no column of films or probabilities, no row, a film that stands twice, a cell that is
-            not a number in [0, 1] (with its line), a target that is none of 1, 0 and nothing, or a column of calls (0 and
-            1 alone) where probabilities are needed.
+            not a number in [0, 1] (with its line), a target that is none of 1, 0 and nothing, or a column of calls
+            (0 and 1 alone) where probabilities are needed.
     """
     if not path.is_file():
         raise DataError(f"there is no prediction file {path}")

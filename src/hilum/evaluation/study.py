@@ -1,31 +1,25 @@
 """The study: probabilities and targets in, the whole Evaluation out."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Float, Real, Shaped
+from jaxtyping import Real, Shaped
 
 from hilum.errors import InvalidValueError, UnknownNameError
 from hilum.evaluation.caution import cautions
-from hilum.evaluation.finding import Films, Replicates, evaluate_finding, table_row
+from hilum.evaluation.column import FIXED_THRESHOLD, Columns, make_columns
+from hilum.evaluation.finding import evaluate_finding
+from hilum.evaluation.honesty import flag_calls, shared_patients
+from hilum.evaluation.mean import Measured, averages, film_scores, micro_means
 from hilum.evaluation.origin import Origin, make_pedigree
-from hilum.findings import ANCESTOR_FINDINGS, NIH_FINDINGS, NO_FINDING
-from hilum.metrics import (
-    RankReplicates,
-    bootstrap_ranks,
-    bootstrap_rates,
-    classification_table,
-    derive_no_finding,
-    macro_mean,
-    mean_over_findings,
-    percentile_interval,
-)
-from hilum.records import MEASURABLE_POSITIVES, Averages, Evaluation, FindingEvaluation, MacroMetric
+from hilum.evaluation.rank import rank_all
+from hilum.evaluation.subgroup import evaluate_subgroups
+from hilum.findings import NO_FINDING
+from hilum.metrics import Resamples, classification_table
+from hilum.records import MEASURABLE_POSITIVES, Evaluation, ReferZone, SubgroupStudy
 
-__all__ = ["FIXED_THRESHOLD", "evaluate_arrays"]
+__all__ = ["FIXED_THRESHOLD", "evaluate_arrays", "evaluate_columns"]
 
-FIXED_THRESHOLD = 0.5
 _FIXED = f"fixed {FIXED_THRESHOLD}"
 
 
@@ -37,6 +31,9 @@ def evaluate_arrays(
     groups: Shaped[np.ndarray, " image"] | None = None,
     thresholds: Mapping[str, float] | None = None,
     thresholds_from: str = "validation",
+    refer: Mapping[str, ReferZone] | None = None,
+    prevalences: Mapping[str, float] | None = None,
+    attributes: Mapping[str, Sequence[str] | Shaped[np.ndarray, " image"]] | None = None,
     origin: Origin | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
@@ -47,11 +44,14 @@ def evaluate_arrays(
         probabilities: In [0, 1]; NaN is refused.
         targets: 1 present, 0 absent, NaN unknown (left out, finding by finding).
         findings: Names of the columns. If all fourteen of ChestX-ray14 are among them, ``No Finding`` is derived,
-            unless it is a column of its own.
+            unless it is a column of its own; either way it stands apart and is in no mean.
         groups: The patient of each film; None if unknown: intervals are then by film, and a warning says so.
         thresholds: From which probability on a finding is called, chosen elsewhere, never on these films; NaN where
             none could be chosen. A finding (or ``No Finding``) without an entry is called from 0.5 on.
         thresholds_from: Where the thresholds were chosen.
+        refer: Between which probabilities a person should look, and what was promised of it.
+        prevalences: How common findings are where the user is, for predictive values; in (0, 1).
+        attributes: What divides the films into subgroups; see :func:`evaluate_subgroups`.
         origin: Where everything comes from.
         bootstrap: Resamples for the intervals; 0 for none.
         seed: Of the resamples.
@@ -59,145 +59,128 @@ def evaluate_arrays(
     Raises:
         InvalidValueError: No film, shapes that do not fit, a probability that is NaN or outside [0, 1], a target that
             is none of 0, 1, NaN, or a threshold outside [0, 1].
-        UnknownNameError: A threshold for a finding that is not evaluated.
+        UnknownNameError: A threshold, a zone or a prevalence for a finding that is not evaluated.
     """
-    given, origin = thresholds or {}, origin or Origin()
-    columns = _make_columns(probabilities, targets, findings, groups=groups, thresholds=given)
-    chosen_on = {name: thresholds_from if name in given else _FIXED for name in columns.names}
-    measured = _measure(columns, chosen_on, bootstrap=bootstrap, seed=seed)
-    trained = {name: measured.findings[name] for name in findings if name != NO_FINDING}
+    columns = make_columns(probabilities, targets, findings, groups=groups, thresholds=thresholds, refer=refer)
+    return evaluate_columns(
+        columns,
+        thresholds_from={name: thresholds_from for name in thresholds or {}},
+        prevalences=prevalences or {},
+        attributes=attributes or {},
+        origin=origin or Origin(),
+        bootstrap=bootstrap,
+        seed=seed,
+    )
+
+
+def evaluate_columns(
+    columns: Columns,
+    *,
+    thresholds_from: Mapping[str, str],
+    prevalences: Mapping[str, float],
+    attributes: Mapping[str, Sequence[str] | Shaped[np.ndarray, " image"]],
+    origin: Origin,
+    bootstrap: int,
+    seed: int,
+) -> Evaluation:
+    """Evaluate what is judged.
+
+    Args:
+        columns: Films by finding.
+        thresholds_from: Per finding, where its threshold was chosen; ``fixed 0.5`` for those it does not name.
+        prevalences: Per finding, where the user is.
+        attributes: What divides the films.
+        origin: Where everything comes from.
+        bootstrap: Resamples; 0 for none.
+        seed: Of the resamples.
+
+    Raises:
+        UnknownNameError: A prevalence for a finding that is not evaluated.
+        InvalidValueError: A prevalence that is not between 0 and 1.
+    """
+    _check_prevalences(prevalences, columns.names)
+    resamples = Resamples(columns.members, bootstrap, seed)
+    chosen_on = {name: thresholds_from.get(name, _FIXED) for name in columns.names}
+    measured = _measure(columns, resamples, chosen_on, prevalences)
+    trained = {name: finding for name, finding in measured.findings.items() if name != NO_FINDING}
     measurable = [name for name, finding in trained.items() if finding.auroc.n_positive >= MEASURABLE_POSITIVES]
     pedigree = make_pedigree(
         origin,
         n_images=len(columns.targets),
-        n_patients=0 if groups is None else len(np.unique(columns.members)),
+        n_patients=0 if columns.groups is None else resamples.n_groups,
         bootstrap=bootstrap,
         seed=seed,
-        thresholds_from=thresholds_from if given else _FIXED,
+        thresholds_from=next(iter(thresholds_from.values()), _FIXED),
     )
+    flags = (shared_patients(),) if origin.leaked else ()
     return Evaluation(
         title=origin.title,
         pedigree=pedigree,
         findings=trained,
-        macro=_means(measured, list(trained)),
-        measurable=_means(measured, measurable),
-        averages=_averages(columns),
+        macro=measured.means(list(trained)),
+        measurable=measured.means(measurable),
+        averages=averages(columns),
+        micro=micro_means(columns, bootstrap=bootstrap, seed=seed),
+        weighted=measured.weighted(list(trained)),
+        film=film_scores(columns, resamples),
         no_finding=measured.findings.get(NO_FINDING),
-        ancestor=_ancestor(measured),
-        warnings=cautions(trained, origin, pedigree, thresholds_given=bool(given)),
+        ancestor=measured.ancestor(),
+        warnings=cautions(trained, origin, pedigree, thresholds_given=bool(thresholds_from)),
         counts=dict(origin.counts),
         phantom=origin.phantom,
         leaked=origin.leaked,
+        subgroups=_subgroups(columns, attributes, bootstrap=bootstrap, seed=seed),
+        red_flags=(*flags, *origin.red_flags, *flag_calls(columns.scores, columns.names)),
+        comparable=origin.comparable,
+        comparable_note=origin.comparable_note,
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Columns:
-    """What is judged, column by column; the derived ``No Finding`` is the last."""
-
-    names: tuple[str, ...]
-    probabilities: Float[np.ndarray, "image finding"]
-    targets: Float[np.ndarray, "image finding"]
-    calls: Float[np.ndarray, "image finding"]
-    cuts: Float[np.ndarray, " finding"]
-    members: Shaped[np.ndarray, " image"]
-
-
-@dataclass(frozen=True, eq=False)
-class _Measured:
-    """What came out, ``No Finding`` included."""
-
-    findings: dict[str, FindingEvaluation]
-    ranks: RankReplicates
-
-    def mean(self, metric: str, chosen: Iterable[str]) -> MacroMetric:
-        """Return the mean of ``auroc`` or ``auprc`` over those of ``chosen`` that are defined."""
-        values = {name: getattr(self.findings[name], metric).value for name in chosen}
-        defined = tuple(name for name, value in values.items() if not np.isnan(value))
-        replicates = self.ranks.auroc if metric == "auroc" else self.ranks.average_precision
-        places = [list(self.findings).index(name) for name in defined]
-        low, high = percentile_interval(mean_over_findings(replicates[:, places]))
-        mean = macro_mean(np.array([values[name] for name in defined])).mean
-        return MacroMetric(value=mean, low=float(low), high=float(high), findings=defined)
-
-
-def _make_columns(
-    probabilities: Real[np.ndarray, "image finding"],
-    targets: Real[np.ndarray, "image finding"],
-    findings: Sequence[str],
-    *,
-    groups: Shaped[np.ndarray, " image"] | None,
-    thresholds: Mapping[str, float],
-) -> _Columns:
-    probabilities = np.asarray(probabilities, dtype=np.float64)
-    targets = np.asarray(targets, dtype=np.float64)
-    if probabilities.ndim != 2 or probabilities.shape[1] != len(findings) or targets.shape != probabilities.shape:
-        raise InvalidValueError(
-            f"probabilities have shape {probabilities.shape}, targets {targets.shape}: expected one row per film and "
-            f"{len(findings)} columns, one per finding"
-        )
-    if not len(probabilities):
-        raise InvalidValueError("there is no film to evaluate")
-    names = tuple(findings)
-    if set(NIH_FINDINGS) <= set(names) and NO_FINDING not in names:
-        fourteen = [names.index(name) for name in NIH_FINDINGS]
-        derived = derive_no_finding(probabilities[:, fourteen], targets[:, fourteen])
-        names = (*names, NO_FINDING)
-        probabilities, targets = (np.column_stack(pair) for pair in zip((probabilities, targets), derived, strict=True))
-    cuts = _cuts(thresholds, names)
-    calls = np.where(np.isnan(cuts), np.nan, probabilities >= cuts)
-    members = np.arange(len(targets)) if groups is None else np.asarray(groups)
-    return _Columns(names, probabilities, targets, calls, cuts, members)
-
-
-def _cuts(thresholds: Mapping[str, float], names: Sequence[str]) -> Float[np.ndarray, " finding"]:
-    for name, threshold in thresholds.items():
+def _check_prevalences(prevalences: Mapping[str, float], names: Sequence[str]) -> None:
+    for name, share in prevalences.items():
         if name not in names:
             raise UnknownNameError("finding", name, names)
-        if threshold < 0 or threshold > 1:
-            raise InvalidValueError(f"the threshold of {name} is {threshold:g}: expected a probability in [0, 1]")
-    return np.array([thresholds.get(name, FIXED_THRESHOLD) for name in names], dtype=np.float64)
+        if not 0 < share < 1:
+            raise InvalidValueError(f"the prevalence of {name} is {share:g}: expected a share between 0 and 1")
 
 
-def _measure(columns: _Columns, chosen_on: Mapping[str, str], *, bootstrap: int, seed: int) -> _Measured:
-    targets, members = columns.targets, columns.members
-    ranks = bootstrap_ranks(columns.probabilities, targets, members, n_replicates=bootstrap, seed=seed)
-    called = np.nan_to_num(columns.calls)
-    rates = bootstrap_rates(called, targets, members, n_replicates=bootstrap, seed=seed)
-    rows = classification_table(columns.calls, targets).rows
-    measured = {}
-    for i, name in enumerate(columns.names):
-        known = ~np.isnan(targets[:, i])
-        measured[name] = evaluate_finding(
-            Films(columns.probabilities[known, i], targets[known, i] == 1, members[known]),
-            Replicates(*(part[:, i] for part in (ranks.auroc, ranks.average_precision, *rates))),
-            threshold=float(columns.cuts[i]),
+def _measure(
+    columns: Columns, resamples: Resamples, chosen_on: Mapping[str, str], prevalences: Mapping[str, float]
+) -> Measured:
+    ranks = rank_all(columns, resamples)
+    rows = classification_table(columns.calls, columns.targets).rows
+    findings = {
+        name: evaluate_finding(
+            columns,
+            name,
+            resamples,
+            ranks=ranks[place],
             chosen_on=chosen_on[name],
-            table=rows[i],
+            table=rows[place],
+            prevalences=prevalences,
         )
-    return _Measured(measured, ranks)
+        for place, name in enumerate(columns.names)
+    }
+    both = (np.column_stack([getattr(one, part) for one in ranks]) for part in ("auroc", "average_precision"))
+    return Measured(findings, *both)
 
 
-def _means(measured: _Measured, chosen: Sequence[str]) -> dict[str, MacroMetric]:
-    return {metric: measured.mean(metric, chosen) for metric in ("auroc", "auprc")}
-
-
-def _ancestor(measured: _Measured) -> MacroMetric | None:
-    """Return the mean AUROC over the ancestor's four findings; None unless all four are defined."""
-    four = [name for name in ANCESTOR_FINDINGS if name != NO_FINDING]
-    if not set(four) <= set(measured.findings):
+def _subgroups(
+    columns: Columns,
+    attributes: Mapping[str, Sequence[str] | Shaped[np.ndarray, " image"]],
+    *,
+    bootstrap: int,
+    seed: int,
+) -> SubgroupStudy | None:
+    if not attributes:
         return None
-    mean = measured.mean("auroc", four)
-    return mean if mean.n_findings == len(four) else None
-
-
-def _averages(columns: _Columns) -> Averages:
-    """Return the averages over the findings, without ``No Finding``."""
-    chosen = [place for place, name in enumerate(columns.names) if name != NO_FINDING]
-    table = classification_table(columns.calls[:, chosen], columns.targets[:, chosen])
-    return Averages(
-        micro=table_row(table.micro),
-        macro=table_row(table.macro),
-        weighted=table_row(table.weighted),
-        samples=table_row(table.samples),
+    return evaluate_subgroups(
+        columns.probabilities,
+        columns.targets,
+        findings=columns.names,
+        groups=columns.groups,
+        thresholds=dict(zip(columns.names, columns.cuts.mean(axis=0).tolist(), strict=True)),
+        attributes=attributes,
+        bootstrap=bootstrap,
+        seed=seed,
     )

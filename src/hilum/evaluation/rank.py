@@ -1,0 +1,141 @@
+"""How well films are ordered, with each kind of interval there is."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from hilum.evaluation.column import Columns
+from hilum.evaluation.finding_films import Films
+from hilum.evaluation.tally import estimate
+from hilum.metrics import (
+    AurocVariance,
+    HeldRates,
+    Ranking,
+    Resamples,
+    auroc_interval,
+    bootstrap_auroc,
+    bootstrap_ranks,
+    clustered_delong,
+    count_patients,
+    delong,
+    delong_interval,
+    partial_auroc,
+    percentile_interval,
+    sensitivity_at_specificity,
+    specificity_at_sensitivity,
+)
+from hilum.records import Estimate, FixedRate, RankDetail, RankMetric
+
+__all__ = ["HELD", "Ranks", "measure_area", "measure_ranks", "rank_all"]
+
+HELD = HeldRates(partial_up_to=0.1, specificities=(0.8, 0.9, 0.95), sensitivities=(0.8, 0.9, 0.95))
+
+Replicates = Float[np.ndarray, " replicate"]
+
+
+class Ranks(NamedTuple):
+    """One finding on every resample; NaN where a resample lacks a class."""
+
+    auroc: Replicates
+    average_precision: Replicates
+    partial_auroc: Replicates
+    sensitivity_at_specificity: Float[np.ndarray, "replicate held"]
+    specificity_at_sensitivity: Float[np.ndarray, "replicate held"]
+    by_image: Replicates
+
+
+def rank_all(columns: Columns, resamples: Resamples) -> list[Ranks]:
+    """Rank every column on the same resamples of patients, and on as many of films."""
+    settings = {"n_replicates": resamples.n_replicates, "seed": resamples.seed}
+    scores, targets = columns.scores, columns.targets
+    ranks = bootstrap_ranks(scores, targets, columns.members, held=HELD, **settings)
+    by_image = bootstrap_auroc(scores, targets, np.arange(len(scores)), **settings)
+    return [Ranks(*(part[:, place] for part in (*ranks, by_image))) for place in range(len(columns.names))]
+
+
+def measure_area(films: Films, ranks: Ranks) -> tuple[RankMetric, RankMetric]:
+    """Return AUROC and AUPRC, with the reason where they are undefined."""
+    scores, targets = films.scores[films.known], films.targets[films.known]
+    ranking = Ranking(scores, targets)
+    area, precision = ranking.measure(np.ones(len(targets), dtype=np.int64))
+    n_with, n_without = count_patients(targets, films.member[films.known])
+    area_ends = auroc_interval(area, ranks.auroc, n_positive=n_with, n_negative=n_without)
+    precision_ends = percentile_interval(ranks.average_precision) if len(ranks.auroc) else (np.nan, np.nan)
+    facts = {"n_positive": ranking.n_positive, "n_negative": ranking.n_negative}
+    reason = _undefined(**facts)
+    if not len(ranks.auroc):
+        area_ends = np.nan, np.nan
+    return (
+        RankMetric(value=area, low=area_ends[0], high=area_ends[1], reason=reason, **facts),
+        RankMetric(
+            value=precision, low=float(precision_ends[0]), high=float(precision_ends[1]), reason=reason, **facts
+        ),
+    )
+
+
+def measure_ranks(films: Films, ranks: Ranks) -> RankDetail:
+    """Return what is known of the order beyond AUROC and AUPRC."""
+    known = films.known
+    scores, targets = films.scores[known], films.targets[known]
+    n_positive = int(films.present.sum())
+    undefined = _undefined(n_positive, len(targets) - n_positive)
+    ranking = Ranking(scores, targets)
+    area = ranking.measure(np.ones(len(targets), dtype=np.int64))[0]
+    return RankDetail(
+        partial_auroc=_with(
+            partial_auroc(scores, targets, max_false_positive_rate=HELD.partial_up_to), ranks.partial_auroc, undefined
+        ),
+        partial_up_to=HELD.partial_up_to,
+        delong=_by_variance(delong(scores, targets), undefined),
+        clustered_delong=_by_variance(clustered_delong(scores, targets, films.member[known]), undefined),
+        by_image=_by_image(area, ranks.by_image, targets, undefined),
+        sensitivity_at_specificity=tuple(
+            FixedRate(
+                held=held,
+                reached=_with(
+                    sensitivity_at_specificity(scores, targets, specificity=held),
+                    ranks.sensitivity_at_specificity[:, place],
+                    undefined,
+                ),
+            )
+            for place, held in enumerate(HELD.specificities)
+        ),
+        specificity_at_sensitivity=tuple(
+            FixedRate(
+                held=held,
+                reached=_with(
+                    specificity_at_sensitivity(scores, targets, sensitivity=held),
+                    ranks.specificity_at_sensitivity[:, place],
+                    undefined,
+                ),
+            )
+            for place, held in enumerate(HELD.sensitivities)
+        ),
+    )
+
+
+def _with(value: float, replicates: Replicates, undefined: str) -> Estimate:
+    return estimate(np.concatenate([[value], replicates]), undefined)
+
+
+def _by_image(area: float, replicates: Replicates, targets: Float[np.ndarray, " known"], undefined: str) -> Estimate:
+    if undefined or not len(replicates):
+        return _with(area, replicates, undefined)
+    n_positive = int((targets == 1).sum())
+    low, high = auroc_interval(area, replicates, n_positive=n_positive, n_negative=len(targets) - n_positive)
+    return Estimate(value=area, low=low, high=high)
+
+
+def _by_variance(measured: AurocVariance, undefined: str) -> Estimate:
+    low, high = delong_interval(measured)
+    lacking = "" if low == low else "too few patients of a kind for a variance"
+    return Estimate(value=measured.value, low=low, high=high, reason=undefined or lacking)
+
+
+def _undefined(n_positive: int, n_negative: int) -> str:
+    if not n_positive + n_negative:
+        return "undefined: no film has a known label"
+    if not n_positive:
+        return f"undefined: none of {n_negative:,} films with a known label has the finding"
+    return "" if n_negative else f"undefined: all of {n_positive:,} films with a known label have the finding"
