@@ -68,6 +68,8 @@ from hilum.metrics.localisation import (
 )
 from hilum.metrics.net_benefit import NetBenefit, net_benefit, net_benefit_terms
 from hilum.metrics.no_finding import derive_no_finding, no_finding_target
+from hilum.metrics.paired_delong import PairedTest, paired_delong
+from hilum.metrics.power_law import PowerLaw, fit_power_law
 from hilum.metrics.predictive_value import PredictiveValues, Rate, RateLike, predictive_values
 from hilum.metrics.ranking import (
     Ranking,
@@ -94,7 +96,9 @@ __all__ = [
     "MacroMean",
     "MapOverlaps",
     "NetBenefit",
+    "PairedTest",
     "PatientDraws",
+    "PowerLaw",
     "PrCurve",
     "PredictiveValues",
     "RankReplicates",
@@ -132,6 +136,7 @@ __all__ = [
     "ece_by_chance",
     "exact_interval",
     "f1_terms",
+    "fit_power_law",
     "fold_thresholds",
     "holm",
     "keep_known",
@@ -148,6 +153,7 @@ __all__ = [
     "net_benefit_terms",
     "no_finding_target",
     "overlap_of_boxes",
+    "paired_delong",
     "paired_difference",
     "partial_auroc",
     "patient_folds",

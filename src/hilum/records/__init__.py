@@ -11,6 +11,7 @@ from hilum.records.calibration import (
     ReferZone,
     TemperatureMap,
 )
+from hilum.records.comparison import COMPARISON_SCHEMA, ComparedModel, Comparison, FindingDifference, ModelPair
 from hilum.records.description import Description, SampleFilm
 from hilum.records.doctor import (
     DOCTOR_SCHEMA,
@@ -46,14 +47,17 @@ from hilum.records.evaluation import (
 )
 from hilum.records.explanation import Explanation
 from hilum.records.image import Image, ImageFacts
+from hilum.records.learning_curve import LEARNING_CURVE_SCHEMA, FittedLaw, GrowthCurve, LearningCurve, LearningPart
 from hilum.records.localisation import LOCALISATION_SCHEMA, FindingLocalisation, Localisation, MapScores
 from hilum.records.prediction import PREDICTION_COLUMNS, PREDICTION_SCHEMA, Call, FindingAnswer, Prediction
 from hilum.records.subgroup import Subgroup, SubgroupFinding, SubgroupStudy
 
 __all__ = [
     "BUNDLE_SCHEMA",
+    "COMPARISON_SCHEMA",
     "DOCTOR_SCHEMA",
     "EVALUATION_SCHEMA",
+    "LEARNING_CURVE_SCHEMA",
     "LOCALISATION_SCHEMA",
     "MEASURABLE_POSITIVES",
     "PREDICTION_COLUMNS",
@@ -64,6 +68,8 @@ __all__ = [
     "CalibrationEvaluation",
     "CalibrationMap",
     "Call",
+    "ComparedModel",
+    "Comparison",
     "Curve",
     "DecisionCurve",
     "Description",
@@ -74,19 +80,25 @@ __all__ = [
     "Explanation",
     "FilmScores",
     "FindingAnswer",
+    "FindingDifference",
     "FindingEvaluation",
     "FindingLocalisation",
     "FindingRule",
+    "FittedLaw",
     "FixedRate",
+    "GrowthCurve",
     "Image",
     "ImageFacts",
     "InputRules",
     "Interval",
     "IsotonicMap",
+    "LearningCurve",
+    "LearningPart",
     "Localisation",
     "MacroMetric",
     "MapScores",
     "MeasurableFinding",
+    "ModelPair",
     "Number",
     "OperatingPoint",
     "Pedigree",
