@@ -162,6 +162,16 @@ def test_chance_on_equal_probabilities_is_the_binomials_spread(share):
     assert ece_by_chance(*films) == pytest.approx(expected, abs=1e-12)
 
 
+def test_chance_on_films_that_differ_is_less_than_the_binomials():
+    p = np.array([0.1, 0.9] * 50)
+    spread = np.array([1.0])
+    for one in p:
+        spread = np.convolve(spread, [1 - one, one])
+    exact = spread @ np.abs(np.arange(101) - 50) / 100
+    assert ece_by_chance(p, np.zeros(100), n_bins=1) == pytest.approx(exact, rel=0.02)
+    assert exact < 0.7 * ece_by_chance(np.full(100, 0.5), np.zeros(100), n_bins=1)
+
+
 @pytest.mark.parametrize("bins", ["mass", "width"])
 def test_chance_is_what_perfect_probabilities_show(bins):
     generator = np.random.default_rng(5)

@@ -6,13 +6,14 @@ Zou, "Closed-form confidence intervals for functions of the normal mean and stan
 """
 
 import math
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from hilum.errors import InvalidValueError
 
 __all__ = ["PredictiveValues", "Rate", "RateLike", "predictive_values"]
 
 
+@runtime_checkable
 class RateLike(Protocol):
     """Anything with a value in [0, 1] and the ends of its interval, such as ``records.Interval``."""
 
