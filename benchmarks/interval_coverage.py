@@ -1,7 +1,7 @@
 """How often do 95 % intervals of an AUROC hold the truth, where each patient has nine films?
 
-Run: ``python benchmarks/interval_coverage.py [studies]``, 1,000 by default; rows go to ``benchmarks/results/``.
-Made-up studies of 250 patients with 9 films each: half of a score's variance is the patient's, how often a patient's
+Run: ``python benchmarks/interval_coverage.py [studies [patients]]``; rows go to ``benchmarks/results/``.
+Made-up studies (1,000, of 250 patients with 9 films each, unless said otherwise): half of a score's variance is the patient's, how often a patient's
 films show the finding is the patient's, too. The truth is known: the AUROC of films of two patients.
 """
 
@@ -15,18 +15,18 @@ from scipy.special import ndtr
 
 from hilum.metrics import auroc_interval, bootstrap_auroc, clustered_delong, count_patients, delong, delong_interval
 
-N_PATIENTS, N_FILMS, N_REPLICATES = 250, 9, 1_000
+N_STUDIES, N_PATIENTS, N_FILMS, N_REPLICATES = 1_000, 250, 9, 1_000
 SHIFT, SHARED = 1.2, 0.5
 TRUTH = ndtr(SHIFT / np.sqrt(2))
 
 
-def made_up(seed):
+def made_up(seed, n_patients=N_PATIENTS):
     """Draw scores, targets and patients of one study."""
     generator = np.random.default_rng([seed, 9])
-    patients = np.repeat(np.arange(N_PATIENTS), N_FILMS)
-    prevalence = generator.beta(0.4, 1.6, N_PATIENTS)[patients]
+    patients = np.repeat(np.arange(n_patients), N_FILMS)
+    prevalence = generator.beta(0.4, 1.6, n_patients)[patients]
     targets = (generator.random(len(patients)) < prevalence).astype(float)
-    own, shared = generator.normal(size=len(patients)), generator.normal(size=N_PATIENTS)[patients]
+    own, shared = generator.normal(size=len(patients)), generator.normal(size=n_patients)[patients]
     return np.sqrt(SHARED) * shared + np.sqrt(1 - SHARED) * own + SHIFT * targets, targets, patients
 
 
@@ -46,10 +46,11 @@ INTERVALS = {
 
 
 def main():
-    n_studies = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
+    n_studies = int(sys.argv[1]) if len(sys.argv) > 1 else N_STUDIES
+    n_patients = int(sys.argv[2]) if len(sys.argv) > 2 else N_PATIENTS
     ends, seconds = {name: [] for name in INTERVALS}, dict.fromkeys(INTERVALS, 0.0)
     for seed in range(n_studies):
-        study = made_up(seed)
+        study = made_up(seed, n_patients)
         for name, interval in INTERVALS.items():
             start = perf_counter()
             ends[name].append(interval(*study, seed))
@@ -61,6 +62,7 @@ def main():
             machine=f"{platform.machine()}, 1 thread",
             interval=name,
             studies=n_studies,
+            patients=n_patients,
             covered_percent=f"{100 * np.mean((low <= TRUTH) & (high >= TRUTH)):.1f}",
             truth_below_percent=f"{100 * np.mean(low > TRUTH):.1f}",
             truth_above_percent=f"{100 * np.mean(high < TRUTH):.1f}",

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float, Float64, Int32, Int64, Real, Shaped
+from scipy.sparse import csr_array
 
 from hilum.errors import InvalidValueError
 
@@ -128,8 +129,9 @@ class Resamples:
 
     def _sum(self, values: Float64[np.ndarray, "image value"]) -> Float64[np.ndarray, "replicate value"]:
         # Sums per group once; a block of resamples is then one product of matrices.
-        per_group = np.zeros((self.n_groups, values.shape[1]))
-        np.add.at(per_group, self.member, values)
+        films = np.arange(len(self.member))
+        belongs = csr_array((np.ones(len(films)), (self.member, films)), shape=(self.n_groups, len(films)))
+        per_group = np.asarray(belongs @ values)
         sums = np.empty((self.n_replicates, values.shape[1]))
         for block, counts in enumerate(self.counts()):
             sums[block * _BLOCK : block * _BLOCK + len(counts)] = counts.astype(np.float64) @ per_group
