@@ -1,8 +1,9 @@
 """How often do 95 % intervals of an AUROC hold the truth, where each patient has nine films?
 
 Run: ``python benchmarks/interval_coverage.py [studies [patients]]``; rows go to ``benchmarks/results/``.
-Made-up studies (1,000, of 250 patients with 9 films each, unless said otherwise): half of a score's variance is the patient's, how often a patient's
-films show the finding is the patient's, too. The truth is known: the AUROC of films of two patients.
+Made-up studies (1,000, of 250 patients with 9 films each, unless said otherwise): half of a score's variance is the
+patient's, how often a patient's films show the finding is the patient's, too. The truth is known: the AUROC of films of
+two patients.
 """
 
 import platform
