@@ -1,14 +1,9 @@
 """Verbs that are more than one call: train with a tracker; judge a bundle and write everything down."""
 
-import csv
-import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
-from jaxtyping import Float
 
 from hilum.cli._gallery import make_gallery
 from hilum.cli._terminal import OnProgress, complain, say, table
@@ -22,10 +17,19 @@ if TYPE_CHECKING:
     from hilum.models import Bundle
     from hilum.records import Evaluation, Interval
     from hilum.reporting import GalleryFilm
-    from hilum.runs import Run
+    from hilum.runs import Ledger, Run
     from hilum.training import Recipe
 
-__all__ = ["JudgeSettings", "judge_bundle", "judge_run", "show_evaluation", "track", "train_run", "write_run_report"]
+__all__ = [
+    "JudgeSettings",
+    "count_look",
+    "judge_bundle",
+    "judge_run",
+    "show_evaluation",
+    "track",
+    "train_run",
+    "write_run_report",
+]
 
 
 def train_run(run: "Run", manifest: "Manifest", store: "PixelStore", recipe: "Recipe", *, tracker: str) -> "Bundle":
@@ -62,6 +66,7 @@ class JudgeSettings:
         seed: Of the resamples.
         allow_overlap: Whether patients of the training may be among them.
         command: The command line, for the pedigree.
+        prevalences: How common findings are where the user is.
     """
 
     split: str = "test"
@@ -69,6 +74,7 @@ class JudgeSettings:
     seed: int = 0
     allow_overlap: bool = False
     command: str = ""
+    prevalences: Mapping[str, float] = field(default_factory=dict)
 
 
 def judge_run(
@@ -82,6 +88,7 @@ def judge_run(
     from hilum.errors import RunError
     from hilum.inference import Predictor
     from hilum.models import load_bundle
+    from hilum.runs import Ledger
 
     if not run.bundle_path.is_dir():
         raise RunError(
@@ -89,7 +96,7 @@ def judge_run(
         )
     predictor = Predictor(load_bundle(run.bundle_path))
     folder = run.evaluation_path.parent
-    evaluation, gallery = _judge(predictor, manifest, store, folder, settings, on_progress)
+    evaluation, gallery = _judge(predictor, manifest, store, folder, settings, on_progress, ledger=Ledger(run.folder))
     write_run_report(run, evaluation, gallery)
     for name in ("evaluation", "report"):
         path = run.evaluation_path.parent if name == "evaluation" else run.report_path
@@ -111,9 +118,10 @@ def judge_bundle(
     from hilum.inference import Predictor
     from hilum.models import load_bundle
     from hilum.reporting import write_figures, write_report
+    from hilum.runs import Ledger
 
     predictor = Predictor(load_bundle(bundle))
-    evaluation, gallery = _judge(predictor, manifest, store, out, settings, on_progress)
+    evaluation, gallery = _judge(predictor, manifest, store, out, settings, on_progress, ledger=Ledger(out))
     write_figures(evaluation, out / "figures")
     write_report(out / "report.html", evaluation, gallery=gallery)
     return evaluation
@@ -126,6 +134,8 @@ def _judge(
     folder: Path,
     settings: JudgeSettings,
     on_progress: OnProgress,
+    *,
+    ledger: "Ledger",
 ) -> "tuple[Evaluation, list[GalleryFilm]]":
     """Write ``evaluation.json`` and ``predictions.csv`` into ``folder``; refused films go into ``overlap.csv``."""
     from hilum.evaluation import evaluate_bundle
@@ -140,14 +150,23 @@ def _judge(
         split=settings.split,
         allow_overlap=settings.allow_overlap,
         overlap_path=overlap,
+        predictions_path=folder / "predictions.csv",
+        prevalences=settings.prevalences,
+        qualities=True,
         bootstrap=settings.bootstrap,
         seed=settings.seed,
         command=settings.command,
         on_progress=on_progress,
     )
+    evaluation = count_look(evaluation, ledger)
     write_text(folder / "evaluation.json", evaluation.to_json())
-    write_text(folder / "predictions.csv", _probability_csv(image_ids, predictor.findings, probabilities))
     return evaluation, make_gallery(predictor, manifest, image_ids, probabilities)
+
+
+def count_look(evaluation: "Evaluation", ledger: "Ledger") -> "Evaluation":
+    """Write down that these films were looked at, and say in the evaluation how often that was."""
+    pedigree = evaluation.pedigree
+    return evaluation.model_copy(update={"looks": ledger.record(pedigree.data_digest, pedigree.split)})
 
 
 def write_run_report(run: "Run", evaluation: "Evaluation", gallery: "Sequence[GalleryFilm]") -> None:
@@ -161,7 +180,9 @@ def write_run_report(run: "Run", evaluation: "Evaluation", gallery: "Sequence[Ga
 
 
 def show_evaluation(evaluation: "Evaluation") -> None:
-    """Print the table of findings, the means and the warnings."""
+    """Print the red flags, the table of findings, the means and the warnings."""
+    for flag in evaluation.red_flags:
+        say(f"RED FLAG {flag.code}: {flag.sentence}")
     rows: list[Sequence[str]] = [
         (
             get_finding(name).title,
@@ -184,17 +205,8 @@ def show_evaluation(evaluation: "Evaluation") -> None:
     table(("finding", "AUROC (95 %)", "AUPRC", "sens", "spec", "threshold", "films"), rows)
     for warning in evaluation.warnings:
         say(f"mind: {warning}")
-
-
-def _probability_csv(
-    image_ids: Sequence[str], findings: Sequence[str], probabilities: Float[np.ndarray, "image finding"]
-) -> str:
-    """Return what ``hilum evaluate --predictions`` reads."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["image_id", *(f"probability_{name}" for name in findings)])
-    writer.writerows([image_id, *row] for image_id, row in zip(image_ids, probabilities.tolist(), strict=True))
-    return text.getvalue()
+    if evaluation.looks > 1:
+        say(f"mind: look {evaluation.looks} at these films in this folder: what is chosen by looking flatters.")
 
 
 def _metrics(evaluation: "Evaluation") -> dict[str, float]:

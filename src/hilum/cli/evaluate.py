@@ -1,11 +1,14 @@
 """``hilum evaluate``: how good a bundle, or a file of predictions, is."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hilum.cli._option import refuse_idle
+from hilum.cli._prevalence import parse_prevalences
 from hilum.cli._terminal import follow, progress, say, wrote
 from hilum.errors import InvalidValueError
 
@@ -22,7 +25,21 @@ def evaluate(
     manifest: Annotated[Path | None, typer.Option(help="The manifest with the films to judge on, split.")] = None,
     store: Annotated[Path | None, typer.Option(help="The pixel store of its films.")] = None,
     predictions: Annotated[Path | None, typer.Option(help="Instead of a bundle: a CSV file of probabilities.")] = None,
-    labels: Annotated[Path | None, typer.Option(help="For --predictions: NIH's label file or a manifest.")] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="For --predictions: NIH's label file, a manifest, or the labels of another public set."),
+    ] = None,
+    fit_on: Annotated[
+        Path | None,
+        typer.Option(help="For --predictions: those of other films, to fit calibration and thresholds on."),
+    ] = None,
+    cross_fit: Annotated[
+        int | None,
+        typer.Option(min=2, help="For --predictions: fit on the judged films, in folds of patients."),
+    ] = None,
+    prevalence: Annotated[
+        str, typer.Option(help="How common findings are where you are, for predictive values: Effusion=0.05,Mass=0.01.")
+    ] = "",
     out: Annotated[Path | None, typer.Option(help="Folder for evaluation.json and report.html.")] = None,
     split: Annotated[str | None, typer.Option(help="The split to judge on; test if not given.")] = None,
     allow_overlap: Annotated[
@@ -38,7 +55,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Judge on films never used in training: AUROC and AUPRC with intervals by patient, the table at the thresholds."""
-    command = str(context.obj)
+    command, prevalences = str(context.obj), parse_prevalences(prevalence)
     of_bundles = {
         "--run": run,
         "--bundle": bundle,
@@ -49,11 +66,13 @@ def evaluate(
     }
     if predictions:
         refuse_idle({**of_bundles, "--tracker": tracker}, "--predictions", "it goes with --labels and --out alone")
-        if not labels or not out:
+        if not out:
             raise InvalidValueError(
-                "--predictions needs --labels (NIH's label file or a manifest) and --out (a folder)"
+                "--predictions needs --labels (NIH's label file, a manifest, another set's labels; or columns target_<Finding> "
+                "in the file itself) and --out (a folder)"
             )
-        _evaluate_file(predictions, labels, out, bootstrap=bootstrap, seed=seed, command=command)
+        of_files = FileSettings(fit_on, cross_fit or 0, prevalences, bootstrap, seed, command)
+        _evaluate_file(predictions, labels, out, of_files)
         return
     if not manifest or not store or bool(run) == bool(bundle):
         raise InvalidValueError(
@@ -63,7 +82,8 @@ def evaluate(
     from hilum.cli._study import JudgeSettings
 
     refuse_idle({"--labels": labels}, "a bundle", "its films' labels stand in --manifest")
-    settings = JudgeSettings(split or "test", bootstrap, seed, allow_overlap, command)
+    refuse_idle({"--fit-on": fit_on, "--cross-fit": cross_fit}, "a bundle", "it has its own; --recalibrate fits anew")
+    settings = JudgeSettings(split or "test", bootstrap, seed, allow_overlap, command, prevalences)
     if run:
         if out:
             raise InvalidValueError("--out goes with --bundle; a run keeps its evaluation in its own folder")
@@ -103,17 +123,49 @@ def _evaluate_bundle(bundle: Path, manifest: Path, store: Path, out: Path, setti
     wrote(out / "evaluation.json", out / "predictions.csv", out / "report.html")
 
 
-def _evaluate_file(predictions: Path, labels: Path, out: Path, *, bootstrap: int, seed: int, command: str) -> None:
-    from hilum.cli._study import show_evaluation
+@dataclass(frozen=True)
+class FileSettings:
+    """How a file of predictions is judged.
+
+    Attributes:
+        fit_on: Predictions of other films, to fit calibration and thresholds on; None for none.
+        folds: Or fit on the judged films, in so many folds of patients; 0 for no.
+        prevalences: How common findings are where the user is.
+        bootstrap: Resamples for the intervals.
+        seed: Of the resamples.
+        command: The command line, for the pedigree.
+    """
+
+    fit_on: Path | None
+    folds: int
+    prevalences: Mapping[str, float]
+    bootstrap: int
+    seed: int
+    command: str
+
+
+def _evaluate_file(predictions: Path, labels: Path | None, out: Path, settings: FileSettings) -> None:
+    from hilum.cli._study import count_look, show_evaluation
     from hilum.evaluation import evaluate_predictions
     from hilum.reporting import write_figures, write_report
-    from hilum.runs import write_text
+    from hilum.runs import Ledger, write_text
 
-    evaluation = evaluate_predictions(predictions, labels, bootstrap=bootstrap, seed=seed, command=command)
+    evaluation = evaluate_predictions(
+        predictions,
+        labels,
+        fit_on=settings.fit_on,
+        folds=settings.folds,
+        prevalences=settings.prevalences,
+        predictions_path=out / "predictions.csv",
+        bootstrap=settings.bootstrap,
+        seed=settings.seed,
+        command=settings.command,
+    )
+    evaluation = count_look(evaluation, Ledger(out))
     write_text(out / "evaluation.json", evaluation.to_json())
     write_figures(evaluation, out / "figures")
     page = write_report(out / "report.html", evaluation)
     show_evaluation(evaluation)
     for reason, n in evaluation.counts.items():
         say(f"{n:,} {reason if n != 1 else reason.replace('films', 'film', 1)}")
-    wrote(out / "evaluation.json", page)
+    wrote(out / "evaluation.json", out / "predictions.csv", page)
