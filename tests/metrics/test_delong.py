@@ -81,7 +81,11 @@ def test_equal_the_printed_formulas(data):
     assert plain.value == pytest.approx(auroc(scores, targets), abs=1e-12)
     assert clustered.value == plain.value
     assert plain.variance == pytest.approx(delong_by_pairs(scores, targets), abs=1e-12)
-    assert clustered.variance == pytest.approx(max(obuchowski_by_pairs(scores, targets, groups), 0), abs=1e-12)
+    expected = obuchowski_by_pairs(scores, targets, groups)
+    if np.isnan(clustered.variance):
+        assert expected < 1e-9
+    else:
+        assert clustered.variance == pytest.approx(expected, abs=1e-12)
     assert plain[2:] == ((targets == 1).sum(), (targets == 0).sum())
 
 
@@ -175,6 +179,19 @@ def test_a_missing_class_is_nan(targets, counts):
 def test_three_films_have_a_value_and_no_variance():
     measured = delong(np.array([0.1, 0.5, 0.3]), np.array([0.0, 0.0, 1.0]))
     assert measured.value == 0.5
+    assert np.isnan(measured.variance)
+    assert np.isnan(delong_interval(measured)).all()
+
+
+@pytest.mark.parametrize(
+    ("scores", "groups"),
+    [([2.0, 2.0, 1.0, 3.0], [1, 0, 1, 0]), ([1.0, 3.0, 1.0, 3.0], [0, 2, 0, 2])],
+)
+def test_a_variance_that_cancels_is_not_certainty(scores, groups):
+    data = np.array(scores), np.array([1.0, 0.0, 0.0, 1.0])
+    assert delong(*data).variance > 0
+    assert obuchowski_by_pairs(*data, np.array(groups)) <= 0
+    measured = clustered_delong(*data, np.array(groups))
     assert np.isnan(measured.variance)
     assert np.isnan(delong_interval(measured)).all()
 

@@ -18,6 +18,7 @@ from hilum.metrics.known import check_pair
 __all__ = ["AurocVariance", "auroc_interval", "clustered_delong", "count_patients", "delong", "delong_interval"]
 
 _STEPS = 100
+_NOTHING = 1e-9
 
 
 class AurocVariance(NamedTuple):
@@ -25,7 +26,8 @@ class AurocVariance(NamedTuple):
 
     Attributes:
         value: NaN if a class is absent.
-        variance: NaN where fewer than two films, or patients, have the finding, or fewer than two do not.
+        variance: NaN where fewer than two films, or patients, have the finding, or fewer than two do not, and where
+            Obuchowski's estimate is not above 0 though the scores vary, as of three patients it may be.
         n_positive: Units with the finding: films, or patients with such a film.
         n_negative: Units without it: films, or patients with a film without it.
     """
@@ -80,11 +82,12 @@ def clustered_delong(
     offset = (place - value) / np.where(positive, positive.sum(), (~positive).sum())
     n_patients = int(member.max()) + 1
     with_it, without = (np.bincount(member, np.where(side, offset, 0.0), n_patients) for side in (positive, ~positive))
-    variance = n_positive / (n_positive - 1) * float(with_it @ with_it)
-    variance += n_negative / (n_negative - 1) * float(without @ without)
-    variance += 2 * n_patients / (n_patients - 1) * float(with_it @ without)
-    # The cross term can outweigh the two others by chance where hardly any patient stands behind them.
-    return AurocVariance(value, max(variance, 0.0), n_positive, n_negative)
+    own = n_positive / (n_positive - 1) * float(with_it @ with_it)
+    own += n_negative / (n_negative - 1) * float(without @ without)
+    variance = own + 2 * n_patients / (n_patients - 1) * float(with_it @ without)
+    # Where hardly any patient stands behind it, the cross term can outweigh the others by chance: that is no certainty.
+    cancelled = own > 0 and variance <= _NOTHING * own
+    return AurocVariance(value, math.nan if cancelled else variance, n_positive, n_negative)
 
 
 def delong_interval(measured: AurocVariance, *, level: float = 0.95) -> tuple[float, float]:
