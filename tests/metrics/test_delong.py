@@ -213,3 +213,22 @@ def test_constant_scores_are_chance_for_certain():
 def test_wrong_input_is_refused(call, message):
     with pytest.raises(InvalidValueError, match=message):
         call()
+
+
+@pytest.mark.slow
+def test_intervals_by_patient_hold_the_truth_as_often_as_they_say_and_others_do_not():
+    from scipy.stats import norm
+
+    truth, held = norm.cdf(1.2 / np.sqrt(2)), np.zeros(2)
+    for seed in range(1000):
+        generator = np.random.default_rng(seed)
+        groups = np.repeat(np.arange(150), 9)
+        targets = (generator.random(1350) < generator.beta(0.4, 1.6, 150)[groups]).astype(float)
+        noise = generator.normal(size=150)[groups] + generator.normal(size=1350)
+        scores = np.sqrt(0.5) * noise + 1.2 * targets
+        for place, measured in enumerate((clustered_delong(scores, targets, groups), delong(scores, targets))):
+            low, high = delong_interval(measured)
+            held[place] += low <= truth <= high
+    by_patient, by_image = held / 1000
+    assert 0.93 <= by_patient <= 0.97
+    assert by_image <= 0.88
