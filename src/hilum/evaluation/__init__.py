@@ -1,6 +1,7 @@
 """Predictions and labels in, one Evaluation out: numbers with intervals, warnings and a pedigree."""
 
 from hilum.evaluation.attribute import film_attributes, quality_attributes, store_attributes
+from hilum.evaluation.comparison import compare_models
 from hilum.evaluation.from_bundle import evaluate_bundle
 from hilum.evaluation.from_file import evaluate_predictions
 from hilum.evaluation.origin import Origin
@@ -11,6 +12,7 @@ from hilum.evaluation.subgroup import evaluate_subgroups
 __all__ = [
     "Origin",
     "PredictionTable",
+    "compare_models",
     "evaluate_arrays",
     "evaluate_bundle",
     "evaluate_predictions",
