@@ -68,8 +68,8 @@ def evaluate(
         refuse_idle({**of_bundles, "--tracker": tracker}, "--predictions", "it goes with --labels and --out alone")
         if not out:
             raise InvalidValueError(
-                "--predictions needs --labels (NIH's label file, a manifest, another set's labels; or columns target_<Finding> "
-                "in the file itself) and --out (a folder)"
+                "--predictions needs --labels (NIH's label file, a manifest, another set's, or columns "
+                "target_<Finding> in the file itself) and --out (a folder)"
             )
         of_files = FileSettings(fit_on, cross_fit or 0, prevalences, bootstrap, seed, command)
         _evaluate_file(predictions, labels, out, of_files)

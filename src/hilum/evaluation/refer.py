@@ -5,9 +5,12 @@ from jaxtyping import Float, Real
 
 from hilum.evaluation.finding_films import Films
 from hilum.evaluation.tally import Tally, estimate
-from hilum.records import Estimate, ReferEvaluation, ReferZone
+from hilum.records import ReferEvaluation, ReferZone
 
 __all__ = ["measure_refer", "refer_values"]
+
+_NORMAL_95 = 1.644853626951472
+"""One-sided: a promise of at most so much is broken on one side."""
 
 
 def refer_values(
@@ -41,7 +44,6 @@ def measure_refer(tally: Tally, zone: ReferZone, low: float, high: float) -> Ref
         high: Its upper end.
     """
     missed = estimate(tally.share("missed", "present"), "no film has the finding")
-    by_patient = estimate(tally.share("patients_missed", "patients_with"), "no film has the finding")
     return ReferEvaluation(
         low=low,
         high=high,
@@ -51,14 +53,18 @@ def measure_refer(tally: Tally, zone: ReferZone, low: float, high: float) -> Ref
         false_alarms=estimate(tally.share("false_alarms", "absent"), "every film has the finding"),
         allowed_false_alarms=zone.allowed_false_alarms,
         n_calibration=zone.n_patients_with,
-        in_band=_in_band(by_patient, zone.allowed_missed),
+        in_band=_in_band(tally, zone),
     )
 
 
-def _in_band(missed: Estimate, allowed: float) -> bool | None:
-    """Say whether the promise is exceeded by no more than chance explains; None where it cannot be said."""
-    if np.isnan(missed.value):
+def _in_band(tally: Tally, zone: ReferZone) -> bool | None:
+    """Say whether the promise is exceeded by no more than chance explains; None where no film has the finding.
+
+    Chance had its say twice: when the patients came on whom the zone was fitted, and when these came.
+    """
+    missed, n_with = tally.share("patients_missed", "patients_with")[0], tally["patients_with"][0]
+    if np.isnan(missed):
         return None
-    if missed.value <= allowed:
-        return True
-    return None if np.isnan(missed.low) else missed.low <= allowed
+    binomial = zone.allowed_missed * (1 - zone.allowed_missed)
+    error = np.sqrt(binomial / n_with + binomial / max(zone.n_patients_with, 1))
+    return bool(missed <= zone.allowed_missed + _NORMAL_95 * error)

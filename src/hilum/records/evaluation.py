@@ -172,9 +172,10 @@ class ReferEvaluation(Record):
         allowed_missed: What was promised at most.
         false_alarms: Share of the films without it that are called present.
         allowed_false_alarms: What was promised at most.
-        n_calibration: Films with the finding behind the zone.
-        in_band: Whether ``missed`` is no more than the promise by more than chance explains (95 %, patients taken
-            together); None where it cannot be said.
+        n_calibration: Patients with the finding behind the zone.
+        in_band: Whether the mean over patients of what is missed exceeds the promise by no more than chance explains
+            (95 %, one-sided binomial over patients, of these films and of those behind the zone); None where no film
+            has the finding.
     """
 
     low: Number
