@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from hilum import __version__
 from hilum.cli._terminal import complain, say
+from hilum.cli.compare import compare
 from hilum.cli.data_deidentify import deidentify
 from hilum.cli.data_describe import describe
 from hilum.cli.data_doctor import doctor
@@ -25,6 +26,7 @@ from hilum.cli.data_split import split
 from hilum.cli.demo import demo
 from hilum.cli.evaluate import evaluate
 from hilum.cli.explain import explain
+from hilum.cli.localise import localise
 from hilum.cli.predict import predict
 from hilum.cli.report import report
 from hilum.cli.runs import list_all, show, sync, ui
@@ -99,8 +101,10 @@ _runs.command("sync")(sync)
 app.add_typer(_data, name="data")
 app.command("train")(train)
 app.command("evaluate")(evaluate)
+app.command("compare")(compare)
 app.command("predict")(predict)
 app.command("explain")(explain)
+app.command("localise")(localise)
 app.command("report")(report)
 app.add_typer(_runs, name="runs")
 app.command("demo")(demo)

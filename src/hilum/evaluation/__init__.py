@@ -4,17 +4,27 @@ from hilum.evaluation.attribute import film_attributes, quality_attributes, stor
 from hilum.evaluation.comparison import compare_models
 from hilum.evaluation.from_bundle import evaluate_bundle
 from hilum.evaluation.from_file import evaluate_predictions
+from hilum.evaluation.localisation import (
+    ExplainerLike,
+    LocalisationSettings,
+    LocalisedFilm,
+    evaluate_localisation,
+)
 from hilum.evaluation.origin import Origin
 from hilum.evaluation.prediction_file import PredictionTable, read_predictions, write_predictions
 from hilum.evaluation.study import evaluate_arrays
 from hilum.evaluation.subgroup import evaluate_subgroups
 
 __all__ = [
+    "ExplainerLike",
+    "LocalisationSettings",
+    "LocalisedFilm",
     "Origin",
     "PredictionTable",
     "compare_models",
     "evaluate_arrays",
     "evaluate_bundle",
+    "evaluate_localisation",
     "evaluate_predictions",
     "evaluate_subgroups",
     "film_attributes",

@@ -100,7 +100,7 @@ def _outside(
 ) -> Float[np.ndarray, "pixel marked"]:
     """Return how far each place is outside of each stretch; 0 inside."""
     before, behind = start - place[:, None], place[:, None] - (start + length)
-    return np.maximum(np.maximum(before, behind), 0.0)
+    return np.asarray(np.maximum(np.maximum(before, behind), 0.0))
 
 
 def boxes_from_heat(heat: Real[np.ndarray, "height width"], threshold: float) -> HeatBoxes:
