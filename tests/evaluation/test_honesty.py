@@ -87,7 +87,7 @@ def test_a_missing_finding_or_a_leak_is_not_comparable(small_list):
 @pytest.mark.shared
 def test_the_real_list_and_labels_are_known(shared_data):
     folder = shared_data / "nih-metadata"
-    names = gzip.open(folder / "test_list.txt.gz", "rt").read().split()
+    names = gzip.decompress((folder / "test_list.txt.gz").read_bytes()).decode().split()
     truth = read_truth(folder / "Data_Entry_2017_v2020.csv.gz")
     place = {name: row for row, name in enumerate(truth.image_ids)}
     targets = truth.targets[[place[name] for name in names]]
