@@ -132,7 +132,7 @@ class RankCounts(NamedTuple):
         return self._or_nan(self.n_negative - called.astype(np.float64), self.n_negative.astype(np.float64))
 
     def _n_positive(self) -> Float64[np.ndarray, " block"]:
-        return self.positive.sum(axis=0, dtype=np.float64)
+        return np.asarray(self.positive.sum(axis=0, dtype=np.float64))
 
     def _or_nan(
         self, part: Float64[np.ndarray, " block"], whole: Float64[np.ndarray, " block"]
