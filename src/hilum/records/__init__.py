@@ -11,7 +11,14 @@ from hilum.records.calibration import (
     ReferZone,
     TemperatureMap,
 )
-from hilum.records.comparison import COMPARISON_SCHEMA, ComparedModel, Comparison, FindingDifference, ModelPair
+from hilum.records.comparison import (
+    COMPARISON_SCHEMA,
+    SIGNIFICANT,
+    ComparedModel,
+    Comparison,
+    FindingDifference,
+    ModelPair,
+)
 from hilum.records.description import Description, SampleFilm
 from hilum.records.doctor import (
     DOCTOR_SCHEMA,
@@ -62,6 +69,7 @@ __all__ = [
     "MEASURABLE_POSITIVES",
     "PREDICTION_COLUMNS",
     "PREDICTION_SCHEMA",
+    "SIGNIFICANT",
     "Averages",
     "BetaMap",
     "BundleSpec",
