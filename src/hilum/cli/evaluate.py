@@ -49,6 +49,13 @@ def evaluate(
         int, typer.Option(min=0, help="Resamples of the patients, for the intervals; 0 for none.")
     ] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the resamples.")] = 0,
+    recalibrate: Annotated[
+        bool,
+        typer.Option(
+            "--recalibrate",
+            help="Fit a bundle's calibration and thresholds on --manifest's films; new bundle in --out.",
+        ),
+    ] = False,
     tracker: Annotated[
         str | None,
         typer.Option(help="Who is told of a run's evaluation: mlflow, none, or auto (if not given): mlflow if there."),
@@ -63,6 +70,7 @@ def evaluate(
         "--store": store,
         "--split": split,
         "--allow-overlap": allow_overlap,
+        "--recalibrate": recalibrate,
     }
     if predictions:
         refuse_idle({**of_bundles, "--tracker": tracker}, "--predictions", "it goes with --labels and --out alone")
@@ -84,6 +92,16 @@ def evaluate(
     refuse_idle({"--labels": labels}, "a bundle", "its films' labels stand in --manifest")
     refuse_idle({"--fit-on": fit_on, "--cross-fit": cross_fit}, "a bundle", "it has its own; --recalibrate fits anew")
     settings = JudgeSettings(split or "test", bootstrap, seed, allow_overlap, command, prevalences)
+    if recalibrate:
+        refuse_idle(
+            {"--allow-overlap": allow_overlap, "--tracker": tracker, "--prevalence": prevalence or None},
+            "--recalibrate",
+            "it makes a new bundle from films of other patients",
+        )
+        if not out:
+            raise InvalidValueError("--recalibrate needs --out, the folder for the new bundle and its report")
+        _recalibrate(run, bundle, manifest, store, out, split, settings)
+        return
     if run:
         if out:
             raise InvalidValueError("--out goes with --bundle; a run keeps its evaluation in its own folder")
@@ -110,6 +128,22 @@ def _evaluate_run(folder: Path, manifest: Path, store: Path, settings: "JudgeSet
     follow(
         f"hilum predict FILM… --bundle {run.bundle_path}", f"hilum explain FILM… --bundle {run.bundle_path} --out DIR"
     )
+
+
+def _recalibrate(
+    run: Path | None,
+    bundle: Path | None,
+    manifest: Path,
+    store: Path,
+    out: Path,
+    split: str | None,
+    settings: "JudgeSettings",
+) -> None:
+    from hilum.cli._recalibrate import recalibrate_into
+    from hilum.runs import Run
+
+    source = bundle or (Run.open(run).bundle_path if run else out)
+    recalibrate_into(out, source, manifest, store, split=split, settings=settings)
 
 
 def _evaluate_bundle(bundle: Path, manifest: Path, store: Path, out: Path, settings: "JudgeSettings") -> None:

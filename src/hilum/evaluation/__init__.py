@@ -12,6 +12,7 @@ from hilum.evaluation.localisation import (
 )
 from hilum.evaluation.origin import Origin
 from hilum.evaluation.prediction_file import PredictionTable, read_predictions, write_predictions
+from hilum.evaluation.recalibration import RecalibrationStudy, recalibrate_bundle
 from hilum.evaluation.study import evaluate_arrays
 from hilum.evaluation.subgroup import evaluate_subgroups
 
@@ -21,6 +22,7 @@ __all__ = [
     "LocalisedFilm",
     "Origin",
     "PredictionTable",
+    "RecalibrationStudy",
     "compare_models",
     "evaluate_arrays",
     "evaluate_bundle",
@@ -30,6 +32,7 @@ __all__ = [
     "film_attributes",
     "quality_attributes",
     "read_predictions",
+    "recalibrate_bundle",
     "store_attributes",
     "write_predictions",
 ]

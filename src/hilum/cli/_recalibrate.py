@@ -1,0 +1,73 @@
+"""``hilum evaluate --recalibrate``: a bundle's rules fitted anew on local films, judged, and sealed."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hilum.cli._terminal import follow, progress, say, table, wrote
+from hilum.findings import get_finding
+
+if TYPE_CHECKING:
+    from hilum.cli._study import JudgeSettings
+    from hilum.evaluation import RecalibrationStudy
+    from hilum.records import Interval
+
+__all__ = ["recalibrate_into"]
+
+
+def recalibrate_into(
+    out: Path, bundle: Path, manifest: Path, store: Path, *, split: str | None, settings: "JudgeSettings"
+) -> None:
+    """Write ``bundle``, ``evaluation.json``, ``before.json`` and the report into ``out``, and print what changed."""
+    from hilum.cli._study import count_look, show_evaluation
+    from hilum.data import PixelStore, read_manifest
+    from hilum.evaluation import recalibrate_bundle
+    from hilum.inference import Predictor
+    from hilum.models import load_bundle, reseal_bundle
+    from hilum.reporting import model_card, write_figures, write_report
+    from hilum.runs import Ledger, write_text
+
+    old = load_bundle(bundle)
+    films, pixels = read_manifest(manifest), PixelStore(store)
+    with progress("judging") as on_progress:
+        study = recalibrate_bundle(
+            Predictor(old),
+            films,
+            pixels,
+            split=split,
+            bootstrap=settings.bootstrap,
+            seed=settings.seed,
+            command=settings.command,
+            on_progress=on_progress,
+        )
+    reseal_bundle(old, out / "bundle", spec=study.spec, model_card=model_card(study.spec))
+    evaluation = count_look(study.after, Ledger(out))
+    write_text(out / "evaluation.json", evaluation.to_json())
+    write_text(out / "before.json", study.before.to_json())
+    write_figures(evaluation, out / "figures")
+    page = write_report(out / "report.html", evaluation)
+    show_evaluation(evaluation)
+    _show_change(study)
+    wrote(out / "bundle", out / "evaluation.json", out / "before.json", page)
+    follow(f"hilum predict FILM… --bundle {out / 'bundle'}")
+
+
+def _show_change(study: "RecalibrationStudy") -> None:
+    rows = [
+        (
+            get_finding(name).title,
+            _interval(study.before.findings[name].calibration.ece),
+            _interval(study.after.findings[name].calibration.ece),
+            f"{study.before.findings[name].operating_point.threshold:.2f}",
+            f"{study.spec.findings[name].threshold:.2f}",
+        )
+        for name in study.fitted
+    ]
+    table(("recalibrated", "ECE before", "ECE after", "threshold before", "after"), rows)
+    if study.spec.recalibration:
+        say(study.spec.recalibration.note)
+
+
+def _interval(metric: "Interval") -> str:
+    if metric.low != metric.low:
+        return f"{metric.value:.3f}"
+    return f"{metric.value:.3f} ({metric.low:.3f}–{metric.high:.3f})"

@@ -1,0 +1,318 @@
+"""A bundle's calibration and thresholds fitted anew on a few local cases, and how far that can be trusted."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64, Int64, Shaped
+
+from hilum.calibration import CalibrationSection, calibrate
+from hilum.config import build
+from hilum.data import Manifest, PixelStore, patient_hash
+from hilum.errors import DataError, LeakError
+from hilum.evaluation.attribute import film_attributes
+from hilum.evaluation.column import Columns
+from hilum.evaluation.fitting import Rules, apply_rules, cross_fit, fit, to_logits
+from hilum.evaluation.from_bundle import BundleLike, PredictorLike
+from hilum.evaluation.honesty import cross_fitted
+from hilum.evaluation.label_file import is_nih
+from hilum.evaluation.origin import Origin
+from hilum.evaluation.study import evaluate_columns
+from hilum.evaluation.tally import Tally, estimate
+from hilum.metrics import Resamples, calibration_error_terms, mean_over_findings
+from hilum.records import BundleSpec, Estimate, Evaluation, FindingRule, PlattMap, Recalibration, TemperatureMap
+
+__all__ = ["FEWEST", "RecalibrationStudy", "recalibrate_bundle"]
+
+FEWEST = 10
+"""With fewer local films of a kind a finding keeps the rule it has."""
+
+_NO_LABEL = "no finding has labels of both kinds"
+
+
+@dataclass(frozen=True)
+class RecalibrationStudy:
+    """What local cases changed.
+
+    Attributes:
+        spec: Of the bundle, with rules fitted on all local films.
+        before: The bundle as it came, on these films.
+        after: With rules fitted on the other folds of patients.
+        ece_before: Mean calibration error over ``fitted``.
+        ece_after: The same, cross-fitted.
+        change: After less before, on the same resamples of patients; below 0 is better.
+        fitted: Findings that got a new rule.
+        kept: Findings with too few local films, which keep theirs.
+    """
+
+    spec: BundleSpec
+    before: Evaluation
+    after: Evaluation
+    ece_before: Estimate
+    ece_after: Estimate
+    change: Estimate
+    fitted: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Cases:
+    """Local films: their logits, in the scale that the bundle's own calibration left where it can be put behind it."""
+
+    logits: Float64[np.ndarray, "image finding"]
+    targets: Float64[np.ndarray, "image finding"]
+    groups: Shaped[np.ndarray, " image"]
+    rows: Int64[np.ndarray, " image"]
+    raw: Float64[np.ndarray, "image finding"]
+
+
+def recalibrate_bundle(
+    predictor: PredictorLike,
+    manifest: Manifest,
+    store: PixelStore,
+    *,
+    split: str | None = None,
+    folds: int = 5,
+    bootstrap: int = 1000,
+    seed: int = 0,
+    command: str = "",
+    on_progress: Callable[[int, int], None] | None = None,
+) -> RecalibrationStudy:
+    """Fit calibration, thresholds and refer zones on local films, and judge them by folds of patients.
+
+    Args:
+        predictor: The bundle, ready to answer.
+        manifest: Local films and labels.
+        store: Their pixels.
+        split: Which of the films; all of them if None.
+        folds: Of patients.
+        bootstrap: Resamples of patients for the intervals.
+        seed: Of the resamples and the folds.
+        command: The command line, for the pedigree.
+        on_progress: Called with (films done, films in all).
+
+    Raises:
+        DataError: No film, or no finding with ten films of both kinds.
+        LeakError: Patients of the bundle's training are among the films.
+        InvalidValueError: Fewer patients than folds.
+    """
+    spec, names = predictor.bundle.spec, tuple(predictor.bundle.spec.findings)
+    cases = _read_cases(predictor, manifest, store, split, on_progress)
+    enough = _enough(cases.targets)
+    if not enough.any():
+        raise DataError(
+            f"{manifest.source} has no finding with {FEWEST} films with it and {FEWEST} without: too little to "
+            "recalibrate on"
+        )
+    section, plan = _section(spec), _Plan(folds, bootstrap, seed, command, split)
+    before = apply_rules(
+        Rules(spec.findings, spec.no_finding), cases.raw, cases.targets, findings=names, groups=cases.groups
+    )
+    crossed = cross_fit(
+        cases.logits, cases.targets, findings=names, groups=cases.groups, folds=folds, seed=seed, section=section
+    )
+    after = _keep(before, crossed, enough)
+    errors = _errors(before, after, enough, Resamples(cases.groups, bootstrap, seed))
+    kept = tuple(name for place, name in enumerate(names) if not enough[place])
+    return RecalibrationStudy(
+        _new_spec(predictor.bundle, manifest, cases, section, kept, errors),
+        _evaluate(before, predictor, manifest, cases, plan, crossed=False),
+        _evaluate(after, predictor, manifest, cases, plan, crossed=True),
+        *errors,
+        fitted=tuple(name for name in names if name not in kept),
+        kept=kept,
+    )
+
+
+class _Plan(NamedTuple):
+    """How films are judged."""
+
+    folds: int
+    bootstrap: int
+    seed: int
+    command: str
+    split: str | None
+
+
+def _new_spec(
+    bundle: BundleLike,
+    manifest: Manifest,
+    cases: _Cases,
+    section: CalibrationSection,
+    kept: Sequence[str],
+    errors: tuple[Estimate, Estimate, Estimate],
+) -> BundleSpec:
+    """Return the spec with rules fitted on all local films."""
+    spec = bundle.spec
+    fitted = fit(cases.logits, cases.targets, cases.groups, findings=tuple(spec.findings), section=section)
+    rules = {
+        name: spec.findings[name] if name in kept else _behind(spec.findings[name], rule, composed=_composes(spec))
+        for name, rule in fitted.findings.items()
+    }
+    recalibration = Recalibration(
+        n_images=len(cases.rows),
+        n_patients=len(np.unique(cases.groups)),
+        data_digest=manifest.digest,
+        parent_digest=bundle.digest,
+        ece_before=errors[0].value,
+        ece_after=errors[1].value,
+        note=_note(errors, kept),
+    )
+    nothing = fitted.no_finding if not kept and spec.no_finding else spec.no_finding
+    return spec.model_copy(update={"findings": rules, "no_finding": nothing, "recalibration": recalibration})
+
+
+def _evaluate(
+    columns: Columns, predictor: PredictorLike, manifest: Manifest, cases: _Cases, plan: _Plan, *, crossed: bool
+) -> Evaluation:
+    spec, split = predictor.bundle.spec, plan.split
+    chosen_on = f"local films, {plan.folds} folds by patient" if crossed else spec.selected_on
+    table = manifest.table.iloc[cases.rows]
+    return evaluate_columns(
+        columns,
+        thresholds_from=dict.fromkeys(columns.names, chosen_on),
+        prevalences={},
+        attributes=film_attributes({name: table[name].tolist() for name in ("sex", "age_years", "view", "source")}),
+        origin=Origin(
+            title=f"{manifest.source}{f', {split}' if split else ''}, {'recalibrated' if crossed else 'as it came'}",
+            command=plan.command,
+            data_digest=manifest.digest,
+            split=split or "all films",
+            split_digest=manifest.split_digest if split else "",
+            bundle_digest=predictor.bundle.digest,
+            phantom=manifest.phantom,
+            nih=is_nih(manifest),
+            counts={"films evaluated": len(cases.rows)},
+            red_flags=(cross_fitted(plan.folds),) if crossed else (),
+        ),
+        bootstrap=plan.bootstrap,
+        seed=plan.seed,
+    )
+
+
+def _read_cases(
+    predictor: PredictorLike,
+    manifest: Manifest,
+    store: PixelStore,
+    split: str | None,
+    on_progress: Callable[[int, int], None] | None,
+) -> _Cases:
+    spec = predictor.bundle.spec
+    rows = np.arange(len(manifest)) if split is None else manifest.rows(split)
+    in_store = store.rows_of(manifest.table["image_id"].to_numpy(dtype=object)[rows])
+    rows, in_store = rows[in_store >= 0], in_store[in_store >= 0]
+    if not len(rows):
+        raise DataError(f"the pixel store holds no film of {manifest.source}{f', {split}' if split else ''}")
+    groups = manifest.table["patient_id"].to_numpy(dtype=str)[rows]
+    shared = {patient_hash(patient) for patient in np.unique(groups)} & set(spec.training_patients)
+    if shared:
+        raise LeakError(
+            f"{len(shared)} patients of these films were in this bundle's training set, where it is surer than it is "
+            "elsewhere: recalibrate on other patients"
+        )
+    raw = predictor.logits_from_store(store, in_store, on_progress=on_progress)
+    logits = to_logits(calibrate(spec, raw)) if _composes(spec) else np.asarray(raw, dtype=np.float64)
+    targets = manifest.targets_for(tuple(spec.findings), rows).astype(np.float64)
+    return _Cases(logits, targets, groups, rows, raw)
+
+
+def _composes(spec: BundleSpec) -> bool:
+    """Say whether a Platt map behind every one of the bundle's maps is a Platt map again."""
+    return all(isinstance(rule.calibration, PlattMap | TemperatureMap) for rule in spec.findings.values())
+
+
+def _section(spec: BundleSpec) -> CalibrationSection:
+    """Return how the bundle's rules were chosen, with Platt's map, which few films suffice for."""
+    chosen = spec.recipe.get("calibration", {})
+    values = dict(chosen) if isinstance(chosen, Mapping) else {}
+    return build(CalibrationSection, values | {"method": "platt"}, source="the bundle's recipe")
+
+
+def _behind(old: FindingRule, new: FindingRule, *, composed: bool) -> FindingRule:
+    """Return the new rule for raw logits: the old map first, then the new one."""
+    if not composed or not isinstance(new.calibration, PlattMap):
+        return new
+    slope, intercept = (
+        (1 / old.calibration.temperature, 0.0)
+        if isinstance(old.calibration, TemperatureMap)
+        else (old.calibration.slope, old.calibration.intercept)
+        if isinstance(old.calibration, PlattMap)
+        else (1.0, 0.0)
+    )
+    turn = np.array([[slope, 0.0], [intercept, 1.0]])
+    covariance = (
+        turn @ np.array(new.calibration.covariance) @ turn.T if new.calibration.covariance else np.zeros((0, 0))
+    )
+    return new.model_copy(
+        update={
+            "calibration": PlattMap(
+                slope=new.calibration.slope * slope,
+                intercept=new.calibration.slope * intercept + new.calibration.intercept,
+                covariance=tuple(tuple(row) for row in covariance.tolist()),
+            )
+        }
+    )
+
+
+def _enough(targets: Float64[np.ndarray, "image finding"]) -> Bool[np.ndarray, " finding"]:
+    enough: Bool[np.ndarray, " finding"] = ((targets == 1).sum(axis=0) >= FEWEST) & (
+        (targets == 0).sum(axis=0) >= FEWEST
+    )
+    return enough
+
+
+def _keep(before: Columns, after: Columns, enough: Bool[np.ndarray, " finding"]) -> Columns:
+    """Return what is judged after: old rules where there are too few films, and for ``No Finding`` if any is kept."""
+    derived = [enough.all()] * (len(after.names) - len(enough))
+    new = np.array([*enough.tolist(), *derived])
+    mixed = {
+        part: np.where(new, getattr(after, part), getattr(before, part))
+        for part in ("probabilities", "cuts", "low", "high")
+    }
+    zones = {name: (after if new[place] else before).zones.get(name) for place, name in enumerate(after.names)}
+    return replace(
+        after,
+        scores=before.scores,
+        zones={name: zone for name, zone in zones.items() if zone},
+        probabilities=mixed["probabilities"],
+        cuts=mixed["cuts"],
+        low=mixed["low"],
+        high=mixed["high"],
+    )
+
+
+def _errors(
+    before: Columns, after: Columns, enough: Bool[np.ndarray, " finding"], resamples: Resamples
+) -> tuple[Estimate, Estimate, Estimate]:
+    """Return the mean calibration error before, after, and the change, over the findings that were fitted."""
+    means = []
+    for columns in (before, after):
+        each = [_error_draws(columns, place, resamples) for place in np.flatnonzero(enough).tolist()]
+        means.append(mean_over_findings(np.column_stack(each)))
+    first, second = means
+    return (
+        estimate(first, _NO_LABEL, centred=True),
+        estimate(second, _NO_LABEL, centred=True),
+        estimate(second - first, _NO_LABEL),
+    )
+
+
+def _error_draws(columns: Columns, place: int, resamples: Resamples) -> Float[np.ndarray, " draw"]:
+    terms = calibration_error_terms(columns.probabilities[:, place], columns.targets[:, place])
+    tally = Tally({"part": terms.numerator, "known": ~np.isnan(columns.targets[:, place])}, resamples)
+    draws: Float[np.ndarray, " draw"] = np.abs(tally.share("part", "known")).sum(axis=1)
+    return draws
+
+
+def _note(errors: tuple[Estimate, Estimate, Estimate], kept: Sequence[str]) -> str:
+    before, after, change = errors
+    trust = "better beyond chance" if change.high < 0 else "worse beyond chance" if change.low > 0 else "within chance"
+    sentences = [
+        f"Mean calibration error {before.value:.3f} ({before.low:.3f} to {before.high:.3f}) before, {after.value:.3f} "
+        f"({after.low:.3f} to {after.high:.3f}) after, cross-fitted by patient; the change is {trust}.",
+        "It holds for films like these: of this hospital, these machines and this mix of patients.",
+    ]
+    if kept:
+        sentences.append(f"Too few films of a kind, so the rule is as it was: {', '.join(kept)}.")
+    return " ".join(sentences)
