@@ -282,7 +282,7 @@ def fold_thresholds(
 def random_heat(
     shape: tuple[int, int], generator: np.random.Generator, *, cells: int = _RANDOM_CELLS
 ) -> Float32[np.ndarray, "height width"]:
-    """Return a map that knows nothing: uniform noise in coarse places, bilinear between, at most 1.
+    """Return a map that knows nothing: noise in coarse places, bilinear between them, at most 1.
 
     Args:
         shape: Rows and columns.
@@ -290,7 +290,9 @@ def random_heat(
         cells: Places a side, as coarse as the maps it is compared with.
     """
     rows, columns = (_interpolation(length, cells) for length in shape)
-    heat = rows @ generator.random((cells, cells)) @ columns.T
+    # Few hot places among many cold ones, as in a real map. Of uniform noise the largest two are nearly equal, and a
+    # pixel that misses the centre of its place by little would leave the peak to the places at the edge.
+    heat = rows @ generator.exponential(size=(cells, cells)) @ columns.T
     return np.asarray(heat / heat.max(), dtype=np.float32)
 
 
