@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,9 +9,9 @@ from sklearn.metrics import roc_auc_score
 
 from hilum.data import Manifest, PixelStore, Problem, patient_hash
 from hilum.errors import DataError, LeakError, UnknownNameError
-from hilum.evaluation import evaluate_bundle
+from hilum.evaluation import evaluate_bundle, read_predictions
 from hilum.findings import NIH_FINDINGS
-from hilum.records import BundleSpec, FindingRule, InputRules, Interval, PlattMap
+from hilum.records import BundleSpec, FindingRule, InputRules, Interval, PlattMap, Recalibration, ReferZone
 
 NAN = float("nan")
 N_FILMS = 120
@@ -261,3 +262,56 @@ def test_a_trained_no_finding_is_judged_by_its_own_answer(setting):
     assert study.no_finding.auroc.n_positive == nothing.sum()
     assert study.no_finding.auroc.value == pytest.approx(roc_auc_score(nothing, probabilities[:, 14]))
     assert len(study.macro["auroc"].findings) == 14
+
+
+def test_films_split_otherwise_than_in_training_are_flagged(setting):
+    predictor, manifest, store = setting
+    predictor = FakePredictor(manifest, store, manifest_digest=manifest.digest, split_digest="another")
+    assert [flag.code for flag in evaluate((predictor, manifest, store))[0].red_flags] == ["split_anew"]
+    same = FakePredictor(manifest, store, manifest_digest=manifest.digest, split_digest=manifest.split_digest)
+    assert evaluate((same, manifest, store))[0].red_flags == ()
+
+
+def test_a_bundle_recalibrated_on_these_films_is_flagged(setting):
+    predictor, manifest, store = setting
+    told = Recalibration(
+        n_images=9, n_patients=9, data_digest=manifest.digest, parent_digest="", ece_before=0.1, ece_after=0.1
+    )
+    predictor = FakePredictor(manifest, store, recalibration=told)
+    assert [flag.code for flag in evaluate((predictor, manifest, store))[0].red_flags] == ["recalibrated_here"]
+
+
+def test_refer_zones_prevalences_subgroups_and_predictions_come_with_the_bundle(setting, tmp_path):
+    _, manifest, store = setting
+    manifest = replace(manifest, table=manifest.table.assign(sex=["F", "M"] * (N_FILMS // 2)))
+    zone = ReferZone(
+        low=0.2, high=0.6, allowed_missed=0.1, allowed_false_alarms=0.1, n_patients_with=50, n_patients_without=90,
+        missed=0.1, cleared=0.5, found=0.5, false_alarms=0.1,
+    )  # fmt: skip
+    rule = FindingRule(
+        threshold=0.4, sensitivity=Interval(), specificity=Interval(), refer=zone, n_positive=5, n_negative=9
+    )
+    path = tmp_path / "predictions.csv"
+    found, probabilities, image_ids = evaluate(
+        (FakePredictor(manifest, store, rules={"Mass": rule}), manifest, store),
+        prevalences={"Mass": 0.01},
+        predictions_path=path,
+    )
+    assert found.findings["Mass"].refer.low == 0.2
+    assert found.findings["Mass"].operating_point.predictive[1].prevalence == 0.01
+    assert {one.level for one in found.subgroups.subgroups} == {"female", "male"}
+    table = read_predictions(path)
+    assert (table.image_ids, table.findings) == (image_ids, NIH_FINDINGS)
+    np.testing.assert_array_equal(table.probabilities, probabilities)
+    np.testing.assert_array_equal(table.targets, manifest.targets(manifest.rows("test")))
+    assert not any(patient in path.read_text() for patient in set(manifest.table["patient_id"]))
+
+
+def test_labels_of_other_names_are_judged_by_what_follows_from_the_answers(setting):
+    predictor, manifest, store = setting
+    lesion = manifest.table[["Mass", "Nodule"]].max(axis=1)
+    manifest = Manifest(manifest.table.assign(Lung_Lesion=lesion), (*NIH_FINDINGS, "Lung_Lesion"), source="own.csv")
+    found, probabilities, _ = evaluate((predictor, manifest, store))
+    assert found.findings["Lung_Lesion"].auroc.value > 0.7
+    assert probabilities.shape[1] == 14
+    assert any("Lung Lesion is not answered" in text for text in found.warnings)

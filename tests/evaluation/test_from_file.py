@@ -3,6 +3,7 @@ import hashlib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from hilum.data import Manifest
 from hilum.errors import DataError, UnknownNameError
@@ -153,6 +154,7 @@ PUBLISHED = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.slow
 def test_a_public_models_predictions_give_its_known_figures(shared_data):
@@ -171,3 +173,76 @@ def test_a_public_models_predictions_give_its_known_figures(shared_data):
     assert found.averages.macro.f1 == pytest.approx(0.173, abs=1e-3)
     assert (found.pedigree.n_images, found.counts["labels without a prediction"]) == (22_433, 89_687)
     assert found.no_finding.auroc.value > 0.75
+
+
+def test_googles_labels_are_judged_on_what_the_model_answers_and_what_follows_from_it(tmp_path):
+    generator = np.random.default_rng(0)
+    names = [f"{i:08d}_000.png" for i in range(40)]
+    lesion, opacity = generator.random(40) < 0.4, generator.random(40) < 0.4
+    head = "Image Index,Patient ID,Fracture,Pneumothorax,Airspace opacity,Nodule or mass"
+    word = {True: "YES", False: "NO"}
+    rows = [f"{name},{i},NO,NO,{word[bool(opacity[i])]},{word[bool(lesion[i])]}" for i, name in enumerate(names)]
+    (tmp_path / "google2019_nih_labels.csv").write_text("\n".join([head, *rows]) + "\n")
+    scores = pd.DataFrame(generator.random((40, 14)), columns=[f"prob_{name}" for name in NIH_FINDINGS])
+    scores.insert(0, "Image Index", names)
+    scores.to_csv(tmp_path / "p.csv", index=False)
+    found = evaluate_predictions(tmp_path / "p.csv", tmp_path / "google2019_nih_labels.csv", bootstrap=0)
+    expected = roc_auc_score(lesion, 1 - (1 - scores["prob_Mass"]) * (1 - scores["prob_Nodule"]))
+    assert found.findings["Lung_Lesion"].auroc.value == pytest.approx(expected)
+    assert "Lung_Opacity" in found.findings
+    assert found.macro["auroc"].findings == ("Lung_Opacity", "Lung_Lesion")
+    assert any(
+        "Lung Lesion is not answered; its probability was derived from Mass, Nodule" in text for text in found.warnings
+    )
+    assert found.comparable == ()
+    assert "Mass" in next(text for text in found.warnings if "has no labels for" in text)
+
+
+def test_no_finding_as_a_column_is_judged_by_what_the_labels_say(files):
+    predictions, labels = files
+    lines = predictions.read_text().splitlines()
+    predictions.write_text(
+        "\n".join(
+            [f"{lines[0]},prob_No Finding", *(f"{line},{0.1 + (i % 4 > 0) / 2}" for i, line in enumerate(lines[1:]))]
+        )
+    )
+    found = evaluate((predictions, labels))
+    assert found.no_finding.auroc.value == 1
+    assert (found.no_finding.auroc.n_positive, found.counts["columns ignored"]) == (22, 0)
+    assert tuple(found.findings) == ("Mass", "Effusion")
+    assert not any("No Finding" in text for text in found.warnings)
+
+
+def test_labels_may_stand_beside_the_predictions(files, tmp_path):
+    first = evaluate(files, predictions_path=tmp_path / "out" / "predictions.csv")
+    again = evaluate_predictions(tmp_path / "out" / "predictions.csv", None, bootstrap=20)
+    assert written(again) == written(first)
+    assert again.pedigree.n_patients == 10
+
+
+def test_without_any_labels_there_is_nothing_to_judge_by(files):
+    with pytest.raises(DataError, match=r"p.csv has no labels of its own .*--labels"):
+        evaluate_predictions(files[0], None)
+
+
+def test_a_target_that_is_none_is_named(files, tmp_path):
+    evaluate(files, predictions_path=tmp_path / "predictions.csv")
+    change(tmp_path / "predictions.csv", lambda lines: [lines[0], lines[1][:-1] + "7", *lines[2:]])
+    with pytest.raises(DataError, match=r"line 2: target_Effusion is '7'; expected 1, 0 or nothing"):
+        evaluate_predictions(tmp_path / "predictions.csv", None)
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_inside_the_official_list_films_are_harder_than_outside(shared_data):
+    found = evaluate_predictions(
+        shared_data / "predictions" / "reproduce-chexnet-densenet121.csv.gz",
+        shared_data / "nih-metadata" / "Data_Entry_2017_v2020.csv.gz",
+        bootstrap=20,
+    )
+    parts = {one.level: one for one in found.subgroups.subgroups if one.attribute == "official list"}
+    assert parts["official test"].n_images == 5213
+    assert parts["official test"].mean_gap.high < 0
+    assert [flag.code for flag in found.red_flags] == ["random_split"]
+    for finding in found.findings.values():
+        assert finding.rank.by_image.high - finding.rank.by_image.low < 1.3 * (finding.auroc.high - finding.auroc.low)

@@ -108,3 +108,42 @@ def test_whose_labels_a_manifest_has_is_said_by_its_films(tmp_path, sources, pha
     manifest = Manifest(table.assign(Mass=np.float32(1)), ("Mass",), "labels.csv", phantom=phantom)
     manifest.save(tmp_path / "films.parquet")
     assert read_truth(tmp_path / "films.parquet").nih is nih
+
+
+GOOGLE = (
+    "Image Index,Patient ID,Patient Gender,Patient Age,View Position,Fracture,Pneumothorax,Airspace opacity,"
+    "Nodule or mass,Set Id\n00000013_008.png,13,M,60,AP,NO,YES,YES,NO,test\n"
+    "00000014_000.png,14,F,44,PA,NO,,NO,YES,val\n"
+)
+
+
+def test_googles_adjudicated_labels_are_read_without_a_film(tmp_path):
+    path = tmp_path / "google2019_nih-chest-xray-labels.csv.gz"
+    path.write_bytes(gzip.compress(GOOGLE.encode()))
+    truth = read_truth(path)
+    assert truth.findings == ("Fracture", "Pneumothorax", "Lung_Opacity", "Lung_Lesion")
+    np.testing.assert_array_equal(truth.targets, [[0, 1, 1, 0], [0, np.nan, 0, 1]])
+    assert (truth.patients, truth.nih, truth.phantom) == (("13", "14"), False, False)
+    assert truth.attributes["view"].tolist() == ["AP", "PA"]
+
+
+def test_a_wrong_adjudicated_cell_is_named_with_its_line(tmp_path):
+    path = tmp_path / "google2019_nih_labels.csv"
+    path.write_text(GOOGLE.replace("NO,YES,YES", "NO,maybe,YES"))
+    with pytest.raises(DataError, match=r"line 2: Pneumothorax is neither YES, NO nor empty"):
+        read_truth(path)
+
+
+def test_another_set_is_read_by_its_reader_with_the_films_beside_it(tmp_path):
+    folder = tmp_path / "CheXpert-v1.0-small"
+    (folder / "valid/patient1/study1").mkdir(parents=True)
+    (folder / "valid/patient1/study1/view1_frontal.jpg").write_bytes(b"not opened")
+    names = "No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,Lung Lesion,Edema,Consolidation,Pneumonia,"
+    names += "Atelectasis,Pneumothorax,Pleural Effusion,Pleural Other,Fracture,Support Devices"
+    (folder / "valid.csv").write_text(
+        f"Path,Sex,Age,Frontal/Lateral,AP/PA,{names}\n"
+        f"CheXpert-v1.0-small/valid/patient1/study1/view1_frontal.jpg,Male,73,Frontal,AP,{','.join(['0.0'] * 13)},1.0\n"
+    )
+    truth = read_truth(folder)
+    assert truth.targets[0, truth.findings.index("Support_Devices")] == 1
+    assert truth.attributes["sex"].tolist() == ["male"]

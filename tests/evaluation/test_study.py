@@ -5,7 +5,7 @@ from sklearn.metrics import classification_report, confusion_matrix, roc_auc_sco
 from hilum.errors import InvalidValueError, UnknownNameError
 from hilum.evaluation import Origin, evaluate_arrays
 from hilum.findings import ANCESTOR_FINDINGS, NIH_FINDINGS, NO_FINDING
-from hilum.metrics import bootstrap_auroc, derive_no_finding, percentile_interval, exact_interval
+from hilum.metrics import bootstrap_auroc, derive_no_finding, exact_interval, percentile_interval
 from hilum.records import Evaluation
 
 NAN = float("nan")
