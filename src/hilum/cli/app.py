@@ -26,6 +26,7 @@ from hilum.cli.data_split import split
 from hilum.cli.demo import demo
 from hilum.cli.evaluate import evaluate
 from hilum.cli.explain import explain
+from hilum.cli.learning_curve import learning_curve
 from hilum.cli.localise import localise
 from hilum.cli.predict import predict
 from hilum.cli.report import report
@@ -39,6 +40,7 @@ _STOPPED = 130
 _RESUMED = {
     ("data", "get"): "the same command",
     ("data", "prepare"): "the same command",
+    ("learning-curve",): "the same command",
     ("train",): "the same command with --resume",
 }
 """Verbs that keep what they did, and what goes on with it."""
@@ -102,6 +104,7 @@ app.add_typer(_data, name="data")
 app.command("train")(train)
 app.command("evaluate")(evaluate)
 app.command("compare")(compare)
+app.command("learning-curve")(learning_curve)
 app.command("predict")(predict)
 app.command("explain")(explain)
 app.command("localise")(localise)

@@ -38,7 +38,7 @@ from hilum.data.readers import (
     read_vindr,
     recognise_set,
 )
-from hilum.data.split import save_split, split_by_patient, split_folds, split_from_file, split_official
+from hilum.data.split import nested_part, save_split, split_by_patient, split_folds, split_from_file, split_official
 from hilum.data.store import PixelStore, Problem, prepare_store
 
 __all__ = [
@@ -78,6 +78,7 @@ __all__ = [
     "get_dataset",
     "known_set",
     "merge_manifests",
+    "nested_part",
     "parse_age",
     "patient_hash",
     "place_boxes",

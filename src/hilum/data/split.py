@@ -20,7 +20,7 @@ from hilum.data.sentence import count
 from hilum.errors import DataError, InvalidValueError
 from hilum.runs import write_text
 
-__all__ = ["save_split", "split_by_patient", "split_folds", "split_from_file", "split_official"]
+__all__ = ["nested_part", "save_split", "split_by_patient", "split_folds", "split_from_file", "split_official"]
 
 _SCHEMA = 1
 _VALIDATION_SHARE = 0.125
@@ -136,6 +136,32 @@ def split_from_file(manifest: Manifest, path: Path) -> Manifest:
     n_strangers = splits.count(None)
     notes = (f"{count(n_strangers, 'film', 'are')} not in {path.name}, so in no split",) if n_strangers else ()
     return manifest.with_splits(splits, notes=notes)
+
+
+def nested_part(manifest: Manifest, *, fraction: float, seed: int = 0) -> Manifest:
+    """Keep a part of the training patients, and validation and test as they are; the others' films get no split.
+
+    Args:
+        manifest: Split.
+        fraction: Share of the training patients, in (0, 1]. With one seed a smaller part lies within a larger one.
+        seed: Of the choice.
+
+    Raises:
+        InvalidValueError: The fraction is not above 0 and at most 1.
+        DataError: The manifest has no training film.
+    """
+    if not 0 < fraction <= 1:
+        raise InvalidValueError(f"a part is a share of the training patients, above 0 and at most 1; got {fraction:g}")
+    table = manifest.table
+    patients = np.unique(table["patient_id"].to_numpy(dtype=str)[manifest.rows("train")])
+    if not len(patients):
+        raise DataError(f"{manifest.source} has no training film: `hilum data split` makes splits")
+    order = np.random.default_rng(seed).permutation(len(patients))
+    kept = set(patients[order[: max(1, round(fraction * len(patients)))]])
+    left_out = (table["split"] == "train") & ~table["patient_id"].astype(str).isin(kept)
+    splits = [None if out else split for out, split in zip(left_out, table["split"], strict=True)]
+    notes = (f"{fraction:g} of the training patients, chosen by seed {seed}",) if fraction < 1 else ()
+    return manifest.with_splits(splits, notes=(*manifest.split_notes, *notes))
 
 
 def save_split(manifest: Manifest, path: Path, *, method: str) -> None:

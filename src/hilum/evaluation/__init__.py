@@ -4,6 +4,7 @@ from hilum.evaluation.attribute import film_attributes, quality_attributes, stor
 from hilum.evaluation.comparison import compare_models
 from hilum.evaluation.from_bundle import evaluate_bundle
 from hilum.evaluation.from_file import evaluate_predictions
+from hilum.evaluation.learning_curve import TrainedPart, measure_growth
 from hilum.evaluation.localisation import (
     ExplainerLike,
     LocalisationSettings,
@@ -23,6 +24,7 @@ __all__ = [
     "Origin",
     "PredictionTable",
     "RecalibrationStudy",
+    "TrainedPart",
     "compare_models",
     "evaluate_arrays",
     "evaluate_bundle",
@@ -30,6 +32,7 @@ __all__ = [
     "evaluate_predictions",
     "evaluate_subgroups",
     "film_attributes",
+    "measure_growth",
     "quality_attributes",
     "read_predictions",
     "recalibrate_bundle",

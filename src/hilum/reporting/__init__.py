@@ -6,6 +6,7 @@ from hilum.reporting.description import write_description
 from hilum.reporting.doctor import write_doctor
 from hilum.reporting.figure import write_figures
 from hilum.reporting.gallery import FilmError, GalleryFilm
+from hilum.reporting.learning_curve import write_learning_curve
 from hilum.reporting.localisation import MarkedFilm, write_localisation
 from hilum.reporting.report import write_report
 
@@ -18,6 +19,7 @@ __all__ = [
     "write_description",
     "write_doctor",
     "write_figures",
+    "write_learning_curve",
     "write_localisation",
     "write_report",
 ]
