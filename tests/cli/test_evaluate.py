@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from hilum.data import read_manifest
-from hilum.records import Evaluation
+from hilum.records import BundleSpec, Evaluation
 from hilum.runs import Run
 
 NIH_AUROCS = {
@@ -177,6 +177,14 @@ def test_bad_files(hilum, files, tmp_path, which, cell, sentence):
         (("--bundle", "b", "--manifest", "m", "--store", "s"), "--bundle needs --out"),
         (("--run", "r", "--manifest", "m", "--store", "s", "--out", "o"), "--out goes with --bundle"),
         (("--predictions", "p"), "--predictions needs --labels"),
+        (("--predictions", "p", "--out", "o", "--recalibrate"), "--recalibrate would change nothing"),
+        (("--run", "r", "--manifest", "m", "--store", "s", "--fit-on", "f"), "--fit-on would change nothing"),
+        (("--run", "r", "--manifest", "m", "--store", "s", "--cross-fit", "3"), "--cross-fit would change nothing"),
+        (("--run", "r", "--manifest", "m", "--store", "s", "--recalibrate"), "--recalibrate needs --out"),
+        (
+            ("--run", "r", "--manifest", "m", "--store", "s", "--recalibrate", "--allow-overlap"),
+            "--allow-overlap would change nothing for --recalibrate",
+        ),
         (("--predictions", "p", "--labels", "l", "--out", "o", "--bundle", "b"), "--bundle would change nothing"),
         (("--predictions", "p", "--labels", "l", "--out", "o", "--run", "r"), "--run would change nothing"),
         (("--predictions", "p", "--labels", "l", "--out", "o", "--split", "test"), "--split would change nothing"),
@@ -232,3 +240,57 @@ def test_public_predictions_have_their_public_aurocs(hilum, shared_data, tmp_pat
     assert answer.code == 0, answer.err
     written = json.loads((tmp_path / "evaluation.json").read_text())["findings"]
     assert {name: round(finding["auroc"]["value"], 4) for name, finding in written.items()} == NIH_AUROCS
+
+
+def test_looks_are_counted_and_predictions_written_for_others(hilum, files, tmp_path):
+    predictions, labels, _ = files
+    out = tmp_path / "out"
+    words = ("evaluate", "--predictions", predictions, "--labels", labels, "--out", out, "--bootstrap", 5)
+    assert "mind: look" not in hilum(*words).out
+    answer = hilum(*words, "--prevalence", "Effusion=0.05")
+    assert "mind: look 2 at these films in this folder" in answer.out
+    evaluation = read(out)
+    assert evaluation.looks == 2
+    assert evaluation.findings["Effusion"].operating_point.predictive[1].prevalence == 0.05
+    assert (out / "predictions.csv").read_text().startswith("image_id,group,probability_Effusion,target_Effusion\n")
+    alone = hilum("evaluate", "--predictions", out / "predictions.csv", "--out", tmp_path / "alone", "--bootstrap", 0)
+    assert alone.code == 0, alone.err
+    auroc = read(tmp_path / "alone").findings["Effusion"].auroc.value
+    assert auroc == pytest.approx(evaluation.findings["Effusion"].auroc.value)
+
+
+def test_cross_fitted_predictions_are_flagged_in_red_and_first(hilum, files, tmp_path):
+    answer = hilum(
+        "evaluate", "--predictions", files[0], "--labels", files[1], "--out", tmp_path, "--bootstrap", 0,
+        "--cross-fit", 3,
+    )  # fmt: skip
+    assert answer.code == 0, answer.err
+    assert "RED FLAG cross_fitted: " in answer.out
+    assert answer.out.index("RED FLAG") < answer.out.index("AUROC")
+    assert read(tmp_path).findings["Effusion"].operating_point.chosen_on == "the judged films, 3 folds by patient"
+
+
+def test_fitting_on_the_judged_films_is_refused(hilum, files, tmp_path):
+    answer = hilum(
+        "evaluate", "--predictions", files[0], "--labels", files[1], "--out", tmp_path, "--fit-on", files[0]
+    )  # fmt: skip
+    assert answer.code == 1
+    assert "40 films and 20 patients stand in both p.csv and p.csv" in answer.err
+    assert not (tmp_path / "evaluation.json").exists()
+
+
+@pytest.mark.slow
+def test_a_bundle_is_recalibrated_on_other_films_and_says_so(hilum, judged, films, tmp_path):
+    out = tmp_path / "local"
+    answer = hilum(
+        "evaluate", "--run", judged, "--manifest", films.manifest, "--store", films.store, "--out", out,
+        "--split", "test", "--recalibrate", "--bootstrap", 10,
+    )  # fmt: skip
+    if answer.code:  # so few phantoms that no finding may have ten of a kind
+        assert "too little to recalibrate on" in answer.err
+        return
+    assert (out / "before.json").is_file()
+    spec = BundleSpec.from_json((out / "bundle" / "bundle.json").read_bytes())
+    assert spec.recalibration.n_images == read(out).pedigree.n_images
+    assert "ECE before" in answer.out
+    assert spec.recalibration.note in answer.out.replace("\n", " ")
