@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int64, Shaped
-from scipy.special import logit
 
 from hilum.calibration import CalibrationSection, calibrate, fit_rules, no_finding_rule
 from hilum.errors import DataError, InvalidValueError, LeakError
@@ -161,7 +160,9 @@ def patient_folds(groups: Shaped[np.ndarray, " image"], folds: int, seed: int = 
 
 def to_logits(probabilities: PerFilm) -> PerFilm:
     """Return the logits of probabilities, of 0 and 1 finite ones."""
-    return np.asarray(logit(np.clip(probabilities, _SMALLEST, 1 - _SMALLEST)))
+    clipped = np.clip(probabilities, _SMALLEST, 1 - _SMALLEST)
+    logits: PerFilm = np.log(clipped) - np.log1p(-clipped)
+    return logits
 
 
 def _join(parts: Sequence[tuple[Int64[np.ndarray, " part"], PerFilm]], shape: tuple[int, ...]) -> PerFilm:
