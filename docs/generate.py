@@ -27,7 +27,18 @@ from hilum.findings import FINDINGS, LABEL_SETS, NIH_FINDINGS, UNCERTAIN_POLICIE
 from hilum.imaging import FLAGS, REFUSALS
 from hilum.losses import LOSSES, LossSection, make_loss
 from hilum.models import BACKBONES, HEADS, ModelSection, build_model
-from hilum.records import BundleSpec, Description, DoctorReport, Evaluation, FindingAnswer, Prediction, Record
+from hilum.records import (
+    BundleSpec,
+    Comparison,
+    Description,
+    DoctorReport,
+    Evaluation,
+    FindingAnswer,
+    LearningCurve,
+    Localisation,
+    Prediction,
+    Record,
+)
 from hilum.runs import TRACKERS
 from hilum.training import Recipe, list_recipes
 
@@ -44,9 +55,12 @@ Annotation = Any  # a type, or one of typing's forms, which have no type in comm
 
 FORMS: dict[str, tuple[type[Record], str]] = {
     "evaluation": (Evaluation, "`evaluation.json`, written by `hilum evaluate` and `hilum demo`"),
+    "localisation": (Localisation, "`localisation.json`, written by `hilum localise`"),
     "prediction": (Prediction, "one line of the JSON lines that `hilum predict` writes"),
     "bundle": (BundleSpec, "`bundle.json`, which a bundle's folder holds beside the weights"),
     "doctor": (DoctorReport, "`doctor.json`, written by `hilum data doctor`"),
+    "comparison": (Comparison, "`comparison.json`, written by `hilum compare`"),
+    "learning_curve": (LearningCurve, "`learning_curve.json`, written by `hilum learning-curve`"),
     "description": (Description, "the numbers of `hilum data describe`"),
 }
 """The forms that leave hilum, by the name of their schema."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -75,7 +76,8 @@ def write_localisation(path: Path, study: Localisation, films: Sequence[MarkedFi
         title=_headline(study),
         study=study,
         pointing=_pointing_table(study),
-        gains=_gain_table(study),
+        pointing_gain=_gain_table(study, "pointing_gain"),
+        iou_gain=_gain_table(study, "iou_gain"),
         overlaps=[(title_of(name), _overlap_table(study, finding)) for name, finding in _parts(study).items()],
         films=[_card(film) for film in films],
     )
@@ -138,17 +140,13 @@ def _pointing_cells(table: Table, finding: FindingLocalisation, kinds: Sequence[
     return counts + [_estimate(table, finding.maps[kind].pointing) for kind in kinds]
 
 
-def _gain_table(study: Localisation) -> Table:
-    kinds = list(study.overall.pointing_gain)
-    table = Table(tuple(f"{what}, minus {_KINDS[kind]}" for what in ("hottest point", "best IoU") for kind in kinds))
+def _gain_table(study: Localisation, field: Literal["pointing_gain", "iou_gain"]) -> Table:
+    """Return how much better the model's maps are than each control."""
+    table = Table(tuple(f"minus {_KINDS[kind]}" for kind in getattr(study.overall, field)))
     for name, finding in study.findings.items():
-        table.add(title_of(name), *_gain_cells(table, finding))
-    table.summarise("All together", *_gain_cells(table, study.overall))
+        table.add(title_of(name), *(_estimate(table, gain) for gain in getattr(finding, field).values()))
+    table.summarise("All together", *(_estimate(table, gain) for gain in getattr(study.overall, field).values()))
     return table
-
-
-def _gain_cells(table: Table, finding: FindingLocalisation) -> list[Cell]:
-    return [_estimate(table, gain) for gains in (finding.pointing_gain, finding.iou_gain) for gain in gains.values()]
 
 
 def _overlap_table(study: Localisation, finding: FindingLocalisation) -> Table:

@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+
+from hilum.evaluation.map_scores import FilmMap, measure_film, score_maps
+from hilum.metrics import patient_folds
+from hilum.records import Localisation, Pedigree, RedFlag
+from hilum.reporting import MarkedFilm, write_localisation
+from hilum.reporting.localisation import draw_marks
+
+SIDE = 40
+
+
+def make_study(n_films=8, **changes):
+    rng = np.random.default_rng(0)
+    places = np.array([[0.2, 0.2, 0.3, 0.3]])
+    films = [
+        FilmMap(f"f{row}", ("Mass", "Pleural_Thickening")[row % 2], f"p{row}", places, 0.4, {})
+        for row in range(n_films)
+    ]
+    for film in films:
+        film.maps.update(measure_film(rng.random((SIDE, SIDE)), places, rng, tolerance=0.0))
+    folds = patient_folds(np.array([film.patient for film in films]), 3)
+    findings, overall, *_ = score_maps(films, folds, bootstrap=20)
+    pedigree = Pedigree(
+        command="hilum localise", commit="", version="0", date="", data_digest="m", split="test", n_images=n_films,
+        n_patients=n_films, intervals="95 %", n_bootstrap=20, seed=0, thresholds_from="folds",
+    )  # fmt: skip
+    given = {
+        "title": "boxes on films",
+        "method": "grad_cam",
+        "overlaps": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
+        "tolerance": 0.0,
+        "n_folds": 3,
+        "findings": findings,
+        "overall": overall,
+        "counts": {"boxes judged": n_films},
+        "red_flags": (),
+        "warnings": ("Few <films>.",),
+        "pedigree": pedigree,
+    }
+    return Localisation(**{**given, **changes})
+
+
+def make_film(**changes):
+    heat = np.zeros((SIDE, SIDE), dtype=np.float32)
+    heat[20:30, 5:15], heat[25, 10] = 0.6, 1.0
+    given = {
+        "image_id": "f0.png",
+        "finding": "Pleural_Thickening",
+        "pixels": np.full((SIDE, SIDE), 100, dtype=np.uint8),
+        "heat": heat,
+        "boxes": np.array([[20.0, 4.0, 12.0, 9.0]]),
+        "heat_threshold": 0.5,
+        "pointing": 0.0,
+        "best_iou": 0.25,
+        "probability": 0.4,
+    }
+    return MarkedFilm(**{**given, **changes})
+
+
+def test_the_page_says_everything_and_stands_alone(tmp_path):
+    study = make_study(red_flags=(RedFlag(code="shared_patients", sentence="2 of 8 were trained on."),))
+    write_localisation(tmp_path / "page.html", study, [make_film()])
+    page = (tmp_path / "page.html").read_text()
+    assert "http" not in page.replace("http-equiv", "")
+    for words in (
+        "On 8 films of 8 patients the heat map’s hottest point lies in a marked box in",
+        "Red flag.</strong> 2 of 8 were trained on.",
+        "Few &lt;films&gt;.",
+        "Pleural Thickening",
+        "usual place",
+        "IoBB, random map",
+        "average precision, model",
+        "hottest point: missed; best IoU 0.25; said 40.0 %",
+        "Not a medical device",
+    ):
+        assert words in page, words
+    assert page.count("<img") == 2
+    assert page.count("alt=") == 2
+
+
+def test_without_films_there_is_no_gallery_and_undefined_is_a_dash(tmp_path):
+    write_localisation(tmp_path / "page.html", make_study(1))
+    page = (tmp_path / "page.html").read_text()
+    assert "<img" not in page
+    assert "chosen on other patients, and there are none" in page
+    assert "nan" not in page.lower().replace("finan", "")
+
+
+def test_marks_are_drawn_where_boxes_and_heat_are():
+    film = make_film()
+    picture = draw_marks(film)
+    grey = (picture == 100).all(axis=2)
+    assert (picture[4, 20:32] == picture[4, 20]).all()
+    assert not grey[4, 20:32].any()
+    assert not grey[4:13, 20].any()
+    assert grey[6:10, 23:29].all(), "a box is an outline"
+    assert not grey[20, 5:15].any()
+    assert not grey[25, 10]
+    assert tuple(picture[25, 10]) not in {tuple(picture[4, 20]), tuple(picture[20, 6])}
+    assert grey[35:].all()
+    assert (film.pixels == 100).all()
+
+
+@pytest.mark.parametrize(
+    "changes", [{"heat": np.zeros((SIDE, SIDE), dtype=np.float32)}, {"heat_threshold": float("nan")}]
+)
+def test_a_map_with_nothing_in_it_draws_no_outline(changes):
+    picture = draw_marks(make_film(**changes))
+    assert (picture[20, 6] == 100).all()
