@@ -98,7 +98,7 @@ def localise(
         split or "test", all_films, box_rule, tolerance, folds, bootstrap, seed, str(context.obj)
     )
     films = read_manifest(manifest)
-    marked = read_boxes(boxes or _beside(films.table["path"]), side_px=box_side)
+    marked = read_boxes(boxes or _beside(films.table["path"].tolist()), side_px=box_side)
     predictor = Predictor(load_bundle(bundle_path))
     with progress("looking") as on_progress, FilmReader(workers=1) as reader:
         maps = _Maps(predictor, reader, method)

@@ -107,7 +107,7 @@ def _edge(inside: Bool[np.ndarray, "height width"], thick: int) -> Bool[np.ndarr
     for axis in (0, 1):
         moved = [np.roll(core, step, axis=axis) for step in range(-thick, thick + 1)]
         core = np.logical_and.reduce(moved)
-    return inside & ~core[thick:-thick, thick:-thick]
+    return np.asarray(inside & ~core[thick:-thick, thick:-thick])
 
 
 def _parts(study: Localisation) -> dict[str, FindingLocalisation]:
