@@ -62,7 +62,6 @@ def make(**changed):
         "title": "tiny on <films>",
         "pedigree": pedigree,
         "parts": (part,),
-        "fractions": (0.25, 0.5, 1.0),
         "n_images": SIZES,
         "findings": findings,
         "mean": GrowthCurve(n_positive=0, auroc=points, law=law()),
@@ -96,14 +95,14 @@ def test_numbers_stand_there_and_undefined_ones_say_why(page):
 
 def test_every_finding_has_a_chart_that_says_itself_in_words(page):
     charts = re.findall(r"<svg.*?</svg>", page(make()), flags=re.DOTALL)
-    assert len(charts) == 4
+    assert len(charts) == 5  # the mean's for a phone as well
     assert "Twice the films would bring 0.012 (0.004–0.021)." in charts[0]
     assert charts[0].count("<circle") == 3
     assert charts[0].count('class="whisker"') == 3
     assert charts[0].count("<polyline") == 3
-    assert "No law: it does not rise." in charts[2]
-    assert charts[2].count("<polyline") == 0
-    assert "undefined on validation" in charts[3]
+    assert "No law: it does not rise." in charts[3]
+    assert charts[3].count("<polyline") == 0
+    assert "undefined on validation" in charts[4]
 
 
 def test_it_loads_nothing(page):

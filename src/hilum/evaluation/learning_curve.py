@@ -90,7 +90,7 @@ def measure_growth(
         InvalidValueError: No part, or a fraction that lacks a seed another one has.
     """
     ordered = _in_order(parts)
-    fractions, seeds = sorted({part.fraction for part in parts}), sorted({part.seed for part in parts})
+    n_seeds = len(ordered[0])
     values = np.array([[_aurocs(part.scores, targets) for part in row] for row in ordered])
     n_images = np.array([[part.n_images for part in row] for row in ordered], dtype=np.float64)
     kept = [column for column in range(len(findings)) if np.isfinite(values[:, :, column]).all()]
@@ -106,19 +106,18 @@ def measure_growth(
             bootstrap=bootstrap,
             seed=seed,
             thresholds_from="none: only the order of films is measured",
-        ).model_copy(update={"intervals": _how(bootstrap, len(seeds))}),
+        ).model_copy(update={"intervals": _how(bootstrap, n_seeds)}),
         parts=tuple(
             _part(part, found, findings)
             for row, aurocs in zip(ordered, values, strict=True)
             for part, found in zip(row, aurocs, strict=True)
         ),
-        fractions=tuple(fractions),
         n_images=tuple(n_images.mean(axis=1).tolist()),
         findings=dict(zip(findings, curves[:-1], strict=True)),
         mean=curves[-1],
         mean_findings=tuple(findings[column] for column in kept),
         sentence=_sentence(curves[-1].law, int(n_images[-1].mean()), len(kept)),
-        warnings=tuple(_cautions(origin, curves[:-1], findings, n_seeds=len(seeds), n_kept=len(kept))),
+        warnings=tuple(_cautions(origin, curves[:-1], findings, n_seeds=n_seeds, n_kept=len(kept))),
         phantom=origin.phantom,
     )
 

@@ -76,8 +76,7 @@ class LearningCurve(Record):
         title: What was trained on what.
         pedigree: Where the numbers come from; films and patients are those of validation.
         parts: Every model that was trained.
-        fractions: Shares of the training patients, rising.
-        n_images: Training films per fraction, mean over the seeds.
+        n_images: Training films per fraction, rising, mean over the seeds.
         findings: Per finding, in the model's order.
         mean: Of the mean AUROC over the findings that are defined in every part.
         mean_findings: Those findings.
@@ -92,7 +91,6 @@ class LearningCurve(Record):
     title: str
     pedigree: Pedigree
     parts: tuple[LearningPart, ...]
-    fractions: tuple[float, ...]
     n_images: tuple[float, ...]
     findings: dict[str, GrowthCurve]
     mean: GrowthCurve
@@ -100,3 +98,8 @@ class LearningCurve(Record):
     sentence: str
     warnings: tuple[str, ...] = ()
     phantom: bool = False
+
+    @property
+    def fractions(self) -> tuple[float, ...]:
+        """Shares of the training patients, rising."""
+        return tuple(sorted({part.fraction for part in self.parts}))

@@ -14,8 +14,9 @@ from hilum.runs import write_text
 __all__ = ["write_learning_curve"]
 
 _LARGE = (640.0, 300.0)
-_SMALL = (220.0, 150.0)
-_LEFT, _TOP, _FOOT, _RIGHT = 44.0, 26.0, 26.0, 12.0
+_PHONE = (340.0, 220.0)
+_SMALL = (168.0, 140.0)
+_LEFT, _TOP, _FOOT, _RIGHT = 34.0, 26.0, 26.0, 12.0
 _STEP = 0.05
 
 
@@ -40,6 +41,7 @@ def write_learning_curve(path: Path, curve: LearningCurve) -> Path:
             judged=f"{count(curve.pedigree.n_images, 'validation film')} of "
             f"{count(curve.pedigree.n_patients, 'patient')}",
             mean_chart=_chart(curve, mean, curve.mean, _LARGE),
+            mean_on_a_phone=_chart(curve, mean, curve.mean, _PHONE),
             charts=charts,
             laws=_law_table(curve),
             points=_point_table(curve),
@@ -51,10 +53,10 @@ def write_learning_curve(path: Path, curve: LearningCurve) -> Path:
 
 def _law_table(curve: LearningCurve) -> Table:
     """Return what twice the films would bring, and the law."""
-    table = Table(("present in validation", "twice the films bring", "most there can be", "exponent"))
+    table = Table(("twice the films bring", "most there can be", "exponent", "present in validation"))
     for name, found in curve.findings.items():
-        table.add(title_of(name), Cell(f"{found.n_positive:,}"), *_law_cells(table, found))
-    table.summarise(f"Mean · {count(len(curve.mean_findings), 'finding')}", Cell(" "), *_law_cells(table, curve.mean))
+        table.add(title_of(name), *_law_cells(table, found), Cell(f"{found.n_positive:,}"))
+    table.summarise(f"Mean · {count(len(curve.mean_findings), 'finding')}", *_law_cells(table, curve.mean), Cell(" "))
     return table
 
 
@@ -116,7 +118,7 @@ def _chart(curve: LearningCurve, name: str, found: GrowthCurve, size: tuple[floa
         x = panel.x(math.log2(number))
         if math.isfinite(point.low):
             add_line(picture, (x, panel.y(point.low)), (x, panel.y(point.high)), "whisker")
-        add_dot(picture, (x, panel.y(point.value)), 4.0 if size == _LARGE else 3.0, "dot")
+        add_dot(picture, (x, panel.y(point.value)), 3.0 if size == _SMALL else 4.0, "dot")
     return picture_text(picture)
 
 
