@@ -264,3 +264,40 @@ def test_what_flatters_a_run_is_said(tmp_path, truth, good, poor):
     assert any("phantoms" in warning for warning in warnings)
     assert any("Patients of b's training set" in warning for warning in warnings)
     assert "b: Something is wrong." in warnings
+
+
+def test_where_every_film_is_alike_nothing_can_be_compared(tmp_path, truth, good, poor):
+    ill = np.ones_like(truth[0])
+    a, b = (write(tmp_path / f"{n}.csv", p, (ill, truth[1])) for n, p in (("a", good), ("b", poor)))
+    comparison = compare_models([a, b], bootstrap=5)
+    assert comparison.pairs[0].sentence.startswith("a and b cannot be compared: no finding has films with it and")
+    assert comparison.pairs[0].findings["Mass"].difference.reason == "every film has it"
+    unknown = np.full_like(ill, np.nan)
+    unknown[:, 0] = truth[0][:, 0]
+    a, b = (write(tmp_path / f"{n}.csv", p, (unknown, truth[1])) for n, p in (("a", good), ("b", poor)))
+    assert compare_models([a, b], bootstrap=0).models[0].auroc["Mass"].reason == "no film has a known label"
+
+
+def test_one_patient_is_too_few_for_a_test(tmp_path, truth, good, poor):
+    one = np.zeros(N, dtype=int)
+    a, b = (write(tmp_path / f"{n}.csv", p, (truth[0], one)) for n, p in (("a", good), ("b", poor)))
+    (pair,) = compare_models([a, b], bootstrap=0).pairs
+    assert pair.sentence.endswith("; no finding has patients enough for a test.")
+    assert math.isnan(pair.findings["Mass"].p_value)
+
+
+def test_without_patients_every_film_counts_and_it_is_said(tmp_path, truth, good, poor):
+    for name, scores in (("a", good), ("b", poor)):
+        write_predictions(
+            tmp_path / f"{name}.csv",
+            [f"film{row}" for row in range(N)],
+            scores,
+            findings=FINDINGS,
+            targets=truth[0],
+            groups=None,
+        )
+    comparison = compare_models([tmp_path / "a.csv", tmp_path / "b.csv"], bootstrap=10)
+    assert comparison.pedigree.n_patients == 0
+    assert any("every film counts as another patient" in warning for warning in comparison.warnings)
+    test = paired_delong(good[:, 0], poor[:, 0], truth[0][:, 0], np.arange(N))
+    assert comparison.pairs[0].findings["Effusion"].p_value == pytest.approx(test.p_value)
