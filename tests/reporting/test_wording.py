@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hilum.records import Interval, RankMetric
-from hilum.reporting.wording import DASH, fixed, headline, interval, percent, rank_reason, share_of, why
+from hilum.reporting.wording import DASH, MINUS, fixed, headline, interval, percent, rank_reason, share_of, why
 
 NAN = float("nan")
 SHARES = st.floats(0, 1)
@@ -52,7 +52,7 @@ def test_a_number_is_a_number_or_a_dash(value, digits):
     said = fixed(value, digits)
     assert (said == DASH) == (not math.isfinite(value))
     if math.isfinite(value):
-        assert float(said) == pytest.approx(value, abs=0.51 * 10**-digits, rel=1e-9)
+        assert float(said.replace(MINUS, "-")) == pytest.approx(value, abs=0.51 * 10**-digits, rel=1e-9)
 
 
 def test_undefined_shares_and_intervals():

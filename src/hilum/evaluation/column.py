@@ -33,6 +33,7 @@ class Columns:
         high: From which on it is called present.
         zones: What each zone promises.
         groups: The patient of each film; None if unknown.
+        derived: Whether the last column is a derived ``No Finding``.
     """
 
     names: tuple[str, ...]
@@ -44,6 +45,7 @@ class Columns:
     high: PerFilm
     zones: Mapping[str, ReferZone]
     groups: Shaped[np.ndarray, " image"] | None
+    derived: bool = False
 
     @property
     def calls(self) -> PerFilm:
@@ -79,11 +81,12 @@ def make_columns(
     probabilities, targets = np.asarray(probabilities, np.float64), np.asarray(targets, np.float64)
     _check(probabilities, targets, findings)
     names, zones = tuple(findings), refer or {}
-    if set(NIH_FINDINGS) <= set(names) and NO_FINDING not in names:
+    derived = set(NIH_FINDINGS) <= set(names) and NO_FINDING not in names
+    if derived:
         fourteen = [names.index(name) for name in NIH_FINDINGS]
-        derived = derive_no_finding(probabilities[:, fourteen], targets[:, fourteen])
+        nothing = derive_no_finding(probabilities[:, fourteen], targets[:, fourteen])
         names = (*names, NO_FINDING)
-        probabilities, targets = (np.column_stack(pair) for pair in zip((probabilities, targets), derived, strict=True))
+        probabilities, targets = (np.column_stack(pair) for pair in zip((probabilities, targets), nothing, strict=True))
     for name in zones:
         if name not in names:
             raise UnknownNameError("finding", name, names)
@@ -94,7 +97,7 @@ def make_columns(
     members = None if groups is None else np.asarray(groups)
     if members is not None and members.shape != (len(targets),):
         raise InvalidValueError(f"groups have shape {members.shape}, expected ({len(targets)},): one patient per film")
-    return Columns(names, probabilities, probabilities, targets, cuts, low, high, zones, members)
+    return Columns(names, probabilities, probabilities, targets, cuts, low, high, zones, members, derived)
 
 
 def _check(probabilities: PerFilm, targets: PerFilm, findings: Sequence[str]) -> None:

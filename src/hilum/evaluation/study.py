@@ -124,6 +124,7 @@ def evaluate_columns(
         weighted=measured.weighted(list(trained)),
         film=film_scores(columns, resamples),
         no_finding=measured.findings.get(NO_FINDING),
+        no_finding_derived=columns.derived,
         ancestor=measured.ancestor(),
         warnings=cautions(trained, origin, pedigree, thresholds_given=bool(thresholds_from)),
         counts=dict(origin.counts),

@@ -404,7 +404,8 @@ class Evaluation(Record):
         micro: ``auroc`` and ``auprc`` over all pairs of film and finding.
         weighted: The two means, each finding with its number of positives.
         film: Ranking loss and subset accuracy.
-        no_finding: The derived ``No Finding`` (1 - any); None where it cannot be derived.
+        no_finding: ``No Finding``; None where it was neither answered nor can be derived.
+        no_finding_derived: Whether it is the product of (1 - probability) over the fourteen, not an answer of its own.
         ancestor: Mean AUROC over the ancestor's four findings; None where one of them is missing.
         warnings: What this study cannot say, one sentence each.
         counts: What came in and what was left out, by reason.
@@ -430,6 +431,7 @@ class Evaluation(Record):
     weighted: dict[str, MacroMetric] = Field(default_factory=dict)
     film: FilmScores | None = None
     no_finding: FindingEvaluation | None = None
+    no_finding_derived: bool = True
     ancestor: MacroMetric | None = None
     warnings: tuple[str, ...] = ()
     counts: dict[str, int] = Field(default_factory=dict)

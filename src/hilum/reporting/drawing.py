@@ -9,7 +9,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-__all__ = ["Panel", "Point", "add_bar", "add_dot", "add_line", "add_path", "add_text", "new_picture", "picture_text"]
+__all__ = [
+    "Panel",
+    "Point",
+    "add_area",
+    "add_bar",
+    "add_dot",
+    "add_line",
+    "add_path",
+    "add_text",
+    "new_picture",
+    "picture_text",
+]
 
 Point = tuple[float, float]
 
@@ -104,6 +115,13 @@ def add_path(parent: Element, points: Iterable[Point], style: str) -> None:
     if kept:
         steps = " ".join(f"{_short(x)},{_short(y)}" for x, y in kept)
         SubElement(parent, "polyline", {"points": steps, "class": style})
+
+
+def add_area(parent: Element, lower: Sequence[Point], upper: Sequence[Point], style: str) -> None:
+    """Fill what lies between two lines, both from left to right."""
+    if lower and upper:
+        steps = " ".join(f"{_short(x)},{_short(y)}" for x, y in (*lower, *reversed(upper)))
+        SubElement(parent, "polygon", {"points": steps, "class": style})
 
 
 def _thinned(points: list[Point]) -> list[Point]:

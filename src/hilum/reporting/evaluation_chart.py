@@ -4,12 +4,14 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from hilum.records import Evaluation, FindingEvaluation, Interval, RankMetric
+from hilum.records import DecisionCurve, Evaluation, FindingEvaluation, Interval, RankMetric, ReliabilityCurve
 from hilum.reporting.drawing import (
     Panel,
     Point,
+    add_area,
     add_dot,
     add_line,
     add_path,
@@ -20,7 +22,17 @@ from hilum.reporting.drawing import (
 from hilum.reporting.history import HistoryPicture
 from hilum.reporting.wording import DASH, fixed, interval, title_of, why
 
-__all__ = ["calibration_charts", "forest_chart", "history_chart", "pr_charts", "roc_charts", "round_limit"]
+__all__ = [
+    "calibration_charts",
+    "decision_charts",
+    "decision_floor",
+    "forest_chart",
+    "history_chart",
+    "pr_charts",
+    "reliability_limit",
+    "roc_charts",
+    "round_limit",
+]
 
 _SIDE = 168.0
 _HEAD = 26.0
@@ -46,12 +58,23 @@ class _Forest:
     stacked: bool = False
 
 
+class _Words(NamedTuple):
+    """What stands in a row of the forest beside its interval, and published results of the same films."""
+
+    name: str
+    n_films: str
+    reason: str
+    published: Sequence[float]
+
+
 _WIDE = _Forest(660.0, 25.0, 16.5, 12.5, (190.0, 290.0), 176.0, 556.0, 70)
 _NARROW = _Forest(340.0, 42.0, 16.0, 30.0, (10.0, 320.0), 186.0, 238.0, 36, stacked=True)
 
 
 def forest_chart(evaluation: Evaluation, *, narrow: bool = False) -> str:
     """Return AUROC with intervals, best finding first, the mean last; undefined ones say why.
+
+    Published results that may stand beside the study's are upright ticks.
 
     Args:
         evaluation: The study.
@@ -63,16 +86,18 @@ def forest_chart(evaluation: Evaluation, *, narrow: bool = False) -> str:
     height = _HEAD + form.row * (len(ranked) + (mean is not None)) + 34
     left, width = form.panel
     panel = Panel(left, _HEAD, width, height - _HEAD - 26, across=(_forest_start(evaluation), 1.0))
-    picture = new_picture(form.width, height, "AUROC with 95 % intervals per finding")
+    picture = new_picture(form.width, height, _forest_words(evaluation, [name for name, _ in ranked]))
     _forest_axis(picture, panel, form)
     for number, (name, finding) in enumerate(ranked):
         metric = finding.auroc
-        words = (title_of(name), f"{metric.n_positive:,}", why(metric))
+        published = [result.aurocs[name] for result in evaluation.comparable if name in result.aurocs]
+        words = _Words(title_of(name), f"{metric.n_positive:,}", why(metric), published)
         _forest_row(picture, panel, form, _HEAD + form.row * number, metric, words)
     if mean is not None:
         top = _HEAD + form.row * len(ranked) + 6
         add_line(picture, (0, top - 2), (form.width, top - 2), "rule")
-        words = (f"Mean of {mean.n_findings}", "", "undefined for every finding")
+        published = [result.mean_auroc for result in evaluation.comparable]
+        words = _Words(f"Mean of {mean.n_findings}", "", "undefined for every finding", published)
         _forest_row(picture, panel, form, top, mean, words, weight=" strong")
     return picture_text(picture)
 
@@ -102,20 +127,23 @@ def pr_charts(evaluation: Evaluation) -> list[str]:
 
 
 def calibration_charts(evaluation: Evaluation) -> list[str]:
-    """Return one reliability curve per finding; each panel ends at its own round number, said at the corner."""
+    """Return one reliability curve per finding, each bin with its interval; each panel ends at its own round number."""
     charts = []
     for name, finding in evaluation.findings.items():
         curve = finding.calibration.reliability
-        limit = round_limit(max((*curve.probability, *curve.observed), default=1.0))
-        picture, panel = _square(f"Reliability curve of {title_of(name)}", limit)
+        limit = reliability_limit(curve)
+        errors = f"ECE {fixed(finding.calibration.ece.value)} · Brier {fixed(finding.calibration.brier.value)}"
+        picture, panel = _square(f"Reliability curve of {title_of(name)}: {errors}", limit)
         add_text(picture, (0, 14), title_of(name), "strong")
         points = panel.points(curve.probability, curve.observed)
         if points:
             _guide(picture, panel, (0.0, 0.0), (limit, limit))
+            for x, low, high in zip(curve.probability, curve.low, curve.high, strict=True):
+                if math.isfinite(low) and math.isfinite(high):
+                    add_line(picture, (panel.x(x), panel.y(low)), (panel.x(x), panel.y(high)), "spread")
             add_path(picture, points, "curve thin")
             for place in points:
                 add_dot(picture, place, 2.4, "dot")
-            errors = f"ECE {fixed(finding.calibration.ece.value)} · Brier {fixed(finding.calibration.brier.value)}"
             add_text(picture, (_SIDE, panel.bottom + 15), errors, "quiet small end")
             add_text(picture, (0, panel.bottom + 15), "0", "quiet small")
             add_text(picture, (panel.left + 4, panel.top + 13), f"{limit:g}", "quiet small")
@@ -123,6 +151,35 @@ def calibration_charts(evaluation: Evaluation) -> list[str]:
             _say_undefined(picture, panel, "no film has a known label and a probability")
         charts.append(picture_text(picture))
     return charts
+
+
+def decision_charts(evaluation: Evaluation) -> list[str]:
+    """Return net benefit over thresholds per finding with its band; empty where nobody computed it."""
+    if not any(finding.decision for finding in evaluation.findings.values()):
+        return []
+    charts = []
+    for name, finding in evaluation.findings.items():
+        curve = finding.decision
+        if curve is None or not any(map(math.isfinite, curve.model)):
+            picture, panel = _square(f"Decision curve of {title_of(name)}: undefined", 1.0)
+            _say_undefined(picture, panel, finding.auroc.reason.removeprefix("undefined: ") or "not computed")
+        else:
+            picture = _decision_chart(title_of(name), curve, finding.operating_point.threshold)
+        add_text(picture, (0, 14), title_of(name), "strong")
+        charts.append(picture_text(picture))
+    return charts
+
+
+def reliability_limit(curve: ReliabilityCurve) -> float:
+    """Return where a reliability panel ends: no bin, and no end of its interval, lies outside."""
+    values = (*curve.probability, *curve.observed, *curve.high)
+    return round_limit(max(filter(math.isfinite, values), default=1.0))
+
+
+def decision_floor(curve: DecisionCurve) -> tuple[float, float]:
+    """Return the lowest and highest net benefit to show: below zero only what is needed to see that it is below."""
+    top = max((value for value in (*curve.model, *curve.high, *curve.everyone) if value > 0), default=0.01)
+    return -0.25 * top, 1.08 * top
 
 
 def history_chart(history: HistoryPicture) -> str:
@@ -152,6 +209,43 @@ def round_limit(largest: float) -> float:
     return next((limit for limit in limits if largest <= limit), 1.0)
 
 
+def _decision_chart(title: str, curve: DecisionCurve, threshold: float) -> Element:
+    """Draw one decision curve; the ring is at the threshold in use."""
+    low, high = decision_floor(curve)
+    last = max(curve.threshold)
+    picture = new_picture(
+        _SIDE, _HEAD + _SIDE + _FOOT, f"Decision curve of {title}: net benefit up to {high / 1.08:.2g}"
+    )
+    panel = Panel(0.5, _HEAD, _SIDE - 1, _SIDE - 1, across=(0.0, last), up=(low, high))
+    _frame(picture, panel)
+    add_line(picture, (panel.left, panel.y(0)), (panel.right, panel.y(0)), "guide")
+    lower, upper = (panel.points(curve.threshold, values) for values in (curve.low, curve.high))
+    add_area(picture, lower, upper, "band")
+    shown = [(x, y) for x, y in zip(curve.threshold, curve.everyone, strict=True) if y >= low]
+    add_path(picture, [(panel.x(x), panel.y(y)) for x, y in shown], "curve second")
+    add_path(picture, panel.points(curve.threshold, curve.model), "curve")
+    if math.isfinite(threshold) and curve.threshold[0] <= threshold <= last:
+        _threshold_dot(picture, panel, threshold, _between(curve.threshold, curve.model, threshold))
+    add_text(picture, (panel.left + 4, panel.top + 13), f"{high / 1.08:.2g}", "quiet small")
+    add_text(picture, (0, panel.bottom + 15), "0 %", "quiet small")
+    add_text(picture, (_SIDE, panel.bottom + 15), f"{100 * last:g} %", "quiet small end")
+    return picture
+
+
+def _between(x: Sequence[float], y: Sequence[float], place: float) -> float:
+    """Return the height of straight lines between points at ``place``, which lies between the ends."""
+    for (x1, y1), (x2, y2) in pairwise(zip(x, y, strict=True)):
+        if x1 <= place <= x2:
+            return y1 + (y2 - y1) * (place - x1) / (x2 - x1)
+    return y[-1]
+
+
+def _forest_words(evaluation: Evaluation, ranked: Sequence[str]) -> str:
+    """Return the forest in words, for those who do not see it."""
+    said = [f"{title_of(name)} {fixed(evaluation.findings[name].auroc.value, 2)}" for name in ranked]
+    return f"AUROC with 95 % intervals per finding, best first: {', '.join(said)}"
+
+
 def _best_first(item: tuple[str, FindingEvaluation]) -> tuple[bool, float]:
     value = item[1].auroc.value
     return math.isnan(value), -value
@@ -160,6 +254,7 @@ def _best_first(item: tuple[str, FindingEvaluation]) -> tuple[bool, float]:
 def _forest_start(evaluation: Evaluation) -> float:
     """Return 0.5, or less where an interval reaches below."""
     ends = [end for finding in evaluation.findings.values() for end in (finding.auroc.low, finding.auroc.value)]
+    ends += [value for result in evaluation.comparable for value in (result.mean_auroc, *result.aurocs.values())]
     lowest = min((end for end in ends if math.isfinite(end)), default=0.5)
     return max(0.0, math.floor(10 * min(lowest, 0.5)) / 10)
 
@@ -189,18 +284,20 @@ def _forest_row(
     form: _Forest,
     top: float,
     metric: Interval,
-    words: tuple[str, str, str],
+    words: _Words,
     *,
     weight: str = "",
 ) -> None:
-    name, count, reason = words
     text, y = top + form.text, top + form.whisker
-    add_text(picture, (0, text), name, f"name{weight}")
-    add_text(picture, (form.count_end, text), count, "quiet end")
+    add_text(picture, (0, text), words.name, f"name{weight}")
+    add_text(picture, (form.count_end, text), words.n_films, "quiet end")
     if form.stacked:
         _forest_grid(picture, panel, y - 8, y + 8)
+    for value in words.published:
+        if math.isfinite(value):
+            add_line(picture, (panel.x(value), y - 7), (panel.x(value), y + 7), "published")
     if not math.isfinite(metric.value):
-        for line, part in enumerate(_wrapped(f"{DASH} {reason}", form.reason_width)):
+        for line, part in enumerate(_wrapped(f"{DASH} {words.reason}", form.reason_width)):
             add_text(picture, (form.width, text + 13 * line), part, "quiet small end")
         return
     if math.isfinite(metric.low) and math.isfinite(metric.high):
@@ -219,7 +316,8 @@ def _multiples(
     charts = []
     for name, finding in evaluation.findings.items():
         metric = metric_of(finding)
-        picture, panel = _square(f"{what} of {title_of(name)}", 1.0)
+        label = f"{what} of {title_of(name)}, area {fixed(metric.value, 2)} {interval(metric, 2)}".strip()
+        picture, panel = _square(label, 1.0)
         add_text(picture, (0, 14), title_of(name), "strong")
         if math.isfinite(metric.value):
             add_text(picture, (_SIDE, 14), fixed(metric.value, 2), "quiet end")
@@ -239,10 +337,14 @@ def _square(label: str, limit: float) -> tuple[Element, Panel]:
         place = limit * half
         add_line(picture, (panel.x(place), panel.top), (panel.x(place), panel.bottom), "grid")
         add_line(picture, (panel.left, panel.y(place)), (panel.right, panel.y(place)), "grid")
+    _frame(picture, panel)
+    return picture, panel
+
+
+def _frame(picture: Element, panel: Panel) -> None:
     corners = ((panel.left, panel.top), (panel.right, panel.top), (panel.right, panel.bottom))
     for start, end in pairwise((*corners, (panel.left, panel.bottom), corners[0])):
         add_line(picture, start, end, "frame")
-    return picture, panel
 
 
 def _say_undefined(picture: Element, panel: Panel, reason: str) -> None:

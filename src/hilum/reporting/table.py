@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from hilum.findings import NO_FINDING
 from hilum.records import (
     MEASURABLE_POSITIVES,
+    Estimate,
     Evaluation,
     FindingEvaluation,
     Interval,
@@ -13,12 +14,22 @@ from hilum.records import (
     OperatingPoint,
     TableRow,
 )
-from hilum.reporting.wording import DASH, fixed, interval, percent, title_of, why
+from hilum.reporting.wording import DASH, MINUS, fixed, interval, percent, title_of, why
 
-__all__ = ["Cell", "Row", "Table", "classification_rows", "finding_rows", "operating_reason"]
+__all__ = [
+    "BLANK",
+    "Cell",
+    "Row",
+    "Table",
+    "classification_rows",
+    "finding_rows",
+    "no_finding_title",
+    "operating_reason",
+]
 
 _NO_INTERVAL = "no interval was computed"
-_BLANK = " "
+BLANK = " "
+"""A cell where nothing belongs; no number is missing there."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,20 @@ class Table:
         within = interval(value)
         return Cell(fixed(value.value), within, mark="" if within else self._mark(_NO_INTERVAL))
 
+    def measured(self, value: Estimate, *, signed: bool = False) -> Cell:
+        """Return a cell for an estimate; the record's own reason is noted where it, or its interval, is undefined.
+
+        Args:
+            value: The estimate.
+            signed: Whether it is a difference, and shows its sign.
+        """
+        reason = value.reason.removeprefix("undefined: ")
+        if not math.isfinite(value.value):
+            return self._dash(reason or "not computed")
+        within = interval(value)
+        text = f"{value.value:+.3f}".replace("-", MINUS) if signed else fixed(value.value)
+        return Cell(text, within, mark="" if within else self._mark(reason or _NO_INTERVAL))
+
     def share(self, value: float, reason: str) -> Cell:
         """Return a cell for a percentage."""
         return Cell(percent(value)) if math.isfinite(value) else self._dash(reason)
@@ -95,10 +120,17 @@ def finding_rows(evaluation: Evaluation) -> Table:
     _mean_row(
         table, f"Mean, at least {MEASURABLE_POSITIVES} positives", measurable.get("auroc"), measurable.get("auprc")
     )
+    for name, means in (
+        ("Mean weighted by positives", evaluation.weighted),
+        ("Micro, over all pairs", evaluation.micro),
+    ):
+        if means:
+            _mean_row(table, name, means.get("auroc"), means.get("auprc"))
     if evaluation.ancestor is not None:
         _mean_row(table, "Mean, the ancestor’s findings", evaluation.ancestor, None)
     if evaluation.no_finding is not None:
-        table.summarise(f"{NO_FINDING} (derived)", *_finding_cells(table, evaluation.no_finding, thresholds_from))
+        cells = _finding_cells(table, evaluation.no_finding, thresholds_from)
+        table.summarise(no_finding_title(evaluation), *cells)
     return table
 
 
@@ -113,8 +145,13 @@ def classification_rows(evaluation: Evaluation) -> Table:
     if evaluation.no_finding is not None:
         nothing = evaluation.no_finding
         cells = _classification_cells(table, nothing.table, nothing.operating_point)
-        table.summarise(f"{NO_FINDING} (derived)", *cells)
+        table.summarise(no_finding_title(evaluation), *cells)
     return table
+
+
+def no_finding_title(evaluation: Evaluation) -> str:
+    """Return how ``No Finding`` is called: it may be the product of the others, or an answer of its own."""
+    return f"{NO_FINDING} (derived)" if evaluation.no_finding_derived else f"{NO_FINDING} (answered itself)"
 
 
 def operating_reason(point: OperatingPoint, *, n_relevant: int, absent: str) -> str:
@@ -150,10 +187,10 @@ def _threshold_cell(table: Table, point: OperatingPoint, thresholds_from: str) -
 def _mean_row(table: Table, name: str, auroc: MacroMetric | None, auprc: MacroMetric | None) -> None:
     counted = next((metric.n_findings for metric in (auroc, auprc) if metric), 0)
     means = [
-        Cell(_BLANK) if metric is None else table.estimate(metric, "undefined for every finding")
+        Cell(BLANK) if metric is None else table.estimate(metric, "undefined for every finding")
         for metric in (auroc, auprc)
     ]
-    blank = Cell(_BLANK)
+    blank = Cell(BLANK)
     label = f"{name} · {counted} finding{'' if counted == 1 else 's'}"
     table.summarise(label, blank, blank, blank, *means, blank, blank, blank)
 

@@ -6,6 +6,7 @@ from hilum.records import MEASURABLE_POSITIVES, Evaluation, FindingEvaluation, I
 
 __all__ = [
     "DASH",
+    "MINUS",
     "count",
     "fixed",
     "headline",
@@ -13,12 +14,16 @@ __all__ = [
     "percent",
     "rank_reason",
     "share_of",
+    "spoken_finding",
     "title_of",
     "why",
 ]
 
 DASH = "–"
 """Stands for every undefined number; its reason stands beside it."""
+
+MINUS = "\u2212"
+"""Stands before a negative number; the hyphen is too short beside figures."""
 
 _SMALLEST_SHARE = 1e-4
 _PLURALS = {
@@ -48,10 +53,10 @@ def fixed(value: float, digits: int = 3) -> str:
     """Return ``0.812``; a dash where the value is undefined.
 
     Example:
-        >>> fixed(0.8125, 2), fixed(float("nan"))
-        ('0.81', '–')
+        >>> fixed(0.8125, 2), fixed(-0.5, 1), fixed(float("nan"))
+        ('0.81', '−0.5', '–')
     """
-    return f"{value:.{digits}f}" if math.isfinite(value) else DASH
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", MINUS) if math.isfinite(value) else DASH
 
 
 def percent(share: float) -> str:
@@ -78,7 +83,8 @@ def interval(value: Interval, digits: int = 3) -> str:
     """Return ``(0.790–0.834)``; empty if there is no interval."""
     if not (math.isfinite(value.low) and math.isfinite(value.high)):
         return ""
-    return f"({fixed(value.low, digits)}–{fixed(value.high, digits)})"
+    between = " to " if value.low < 0 else "–"
+    return f"({fixed(value.low, digits)}{between}{fixed(value.high, digits)})"
 
 
 def rank_reason(n_positive: int, n_negative: int) -> str:
@@ -143,7 +149,7 @@ def _films(evaluation: Evaluation) -> str:
 
 
 def _rates(evaluation: Evaluation) -> str:
-    name = _spoken_finding(evaluation.findings)
+    name = spoken_finding(evaluation.findings)
     if not name:
         return ""
     point = evaluation.findings[name].operating_point
@@ -154,7 +160,7 @@ def _rates(evaluation: Evaluation) -> str:
     return f"it finds {found} and wrongly calls {called}{at}"
 
 
-def _spoken_finding(findings: dict[str, FindingEvaluation]) -> str:
+def spoken_finding(findings: dict[str, FindingEvaluation]) -> str:
     """The finding the headline speaks of; empty if none has both rates."""
 
     def weight(name: str) -> tuple[bool, int]:

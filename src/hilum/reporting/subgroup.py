@@ -1,0 +1,153 @@
+"""Parts of the films against the others: gaps as a picture, and every number that stands behind them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hilum.records import Subgroup, SubgroupStudy
+from hilum.reporting.drawing import Panel, add_dot, add_line, add_text, new_picture, picture_text
+from hilum.reporting.table import Cell, Table
+from hilum.reporting.wording import DASH, MINUS, count, interval, title_of
+
+__all__ = ["SubgroupPart", "gap_chart", "subgroup_parts", "subgroup_rows", "widest_gap"]
+
+_HEAD = 26.0
+_SMALLEST_REACH = 0.02
+
+
+@dataclass(frozen=True)
+class SubgroupPart:
+    """One attribute, or two crossed: its groups finding by finding."""
+
+    title: str
+    note: str
+    table: Table
+
+
+@dataclass(frozen=True)
+class _Form:
+    """Where things stand in a row of the chart."""
+
+    width: float
+    row: float
+    text: float
+    whisker: float
+    panel: tuple[float, float]
+    count_end: float
+
+
+_WIDE = _Form(660.0, 25.0, 16.5, 12.5, (250.0, 250.0), 236.0)
+_NARROW = _Form(340.0, 42.0, 16.0, 30.0, (10.0, 320.0), 200.0)
+
+
+def gap_chart(study: SubgroupStudy, *, narrow: bool = False) -> str:
+    """Return the gap in mean AUROC of every group with its interval; zero is no gap.
+
+    Args:
+        study: The groups.
+        narrow: Whether for a phone: the interval then stands below its group.
+    """
+    form = _NARROW if narrow else _WIDE
+    groups = study.subgroups
+    reach = _reach(groups)
+    left, width = form.panel
+    height = _HEAD + form.row * len(groups) + 30
+    panel = Panel(left, _HEAD, width, form.row * len(groups), across=(-reach, reach))
+    picture = new_picture(form.width, height, _chart_words(study))
+    for words, x, style in (("Group", 0.0, ""), ("films", form.count_end, " end"), ("gap (95 %)", form.width, " end")):
+        add_text(picture, (x, 14), words, f"quiet small{style}")
+    for tick in (-reach, 0.0, reach):
+        add_line(picture, (panel.x(tick), panel.top), (panel.x(tick), panel.bottom), "grid" if tick else "guide")
+        words = f"{tick:+g}".replace("-", MINUS) if tick else "0"
+        style = "middle" if not tick else "end" if tick > 0 and narrow else "middle"
+        add_text(picture, (panel.x(tick), panel.bottom + 17), words, f"quiet small {style}")
+    for number, group in enumerate(groups):
+        top = _HEAD + form.row * number
+        gap, y = group.mean_gap, top + form.whisker
+        add_text(picture, (0, top + form.text), _name(group), "name")
+        add_text(picture, (form.count_end, top + form.text), f"{group.n_images:,}", "quiet end")
+        add_text(picture, (form.width, top + form.text), _gap_words(group), "quiet end")
+        if math.isfinite(gap.value):
+            if math.isfinite(gap.low) and math.isfinite(gap.high):
+                add_line(picture, (panel.x(gap.low), y), (panel.x(gap.high), y), "whisker")
+            add_dot(picture, (panel.x(gap.value), y), 4, "dot")
+    return picture_text(picture)
+
+
+def subgroup_rows(study: SubgroupStudy) -> Table:
+    """Return one row per group: how large, how well, and who is called healthy with a finding."""
+    columns = ("films", "patients", "findings", "mean AUROC", "gap", "under-diagnosed", "gap")
+    table = Table(columns)
+    for group in study.subgroups:
+        table.add(
+            _name(group),
+            Cell(f"{group.n_images:,}"),
+            Cell(f"{group.n_patients:,}" if group.n_patients else DASH),
+            Cell(f"{len(group.mean_over)}"),
+            table.measured(group.mean_auroc),
+            table.measured(group.mean_gap, signed=True),
+            table.measured(group.under_diagnosis),
+            table.measured(group.under_diagnosis_gap, signed=True),
+        )
+    return table
+
+
+def subgroup_parts(study: SubgroupStudy) -> list[SubgroupPart]:
+    """Return every attribute with its groups finding by finding, in the study's order."""
+    parts = []
+    for attribute in dict.fromkeys(group.attribute for group in study.subgroups):
+        groups = [group for group in study.subgroups if group.attribute == attribute]
+        unknown = study.unknown.get(attribute, 0)
+        note = f"{count(unknown, 'film')} of unknown {attribute} in none of them." if unknown else ""
+        parts.append(SubgroupPart(attribute.replace(" x ", " × "), note, _finding_table(groups)))
+    return parts
+
+
+def widest_gap(study: SubgroupStudy) -> Subgroup | None:
+    """Return the group farthest from the others among those whose interval leaves zero out; None without any."""
+    sure = [group for group in study.subgroups if group.mean_gap.low > 0 or group.mean_gap.high < 0]
+    return max(sure, key=lambda group: abs(group.mean_gap.value), default=None)
+
+
+def _finding_table(groups: Sequence[Subgroup]) -> Table:
+    columns = ("with", "without", "AUROC", "gap", "TPR", "gap", "FPR", "gap", "ECE")
+    table = Table(columns)
+    for group in groups:
+        for name, found in group.findings.items():
+            table.add(
+                f"{group.level}: {title_of(name)}",
+                Cell(f"{found.n_positive:,}"),
+                Cell(f"{found.n_negative:,}"),
+                table.measured(found.auroc),
+                table.measured(found.auroc_gap, signed=True),
+                table.measured(found.true_positive_rate),
+                table.measured(found.true_positive_gap, signed=True),
+                table.measured(found.false_positive_rate),
+                table.measured(found.false_positive_gap, signed=True),
+                table.measured(found.ece),
+            )
+    return table
+
+
+def _name(group: Subgroup) -> str:
+    return f"{group.attribute.replace(' x ', ' × ')}: {group.level}"
+
+
+def _gap_words(group: Subgroup) -> str:
+    gap = group.mean_gap
+    if not math.isfinite(gap.value):
+        return f"{DASH} too few films"
+    return f"{gap.value:+.3f} {interval(gap)}".replace("-", MINUS).strip()
+
+
+def _reach(groups: Sequence[Subgroup]) -> float:
+    """Return a round number that no end of an interval lies beyond."""
+    ends = [abs(end) for group in groups for end in (group.mean_gap.value, group.mean_gap.low, group.mean_gap.high)]
+    largest = max((end for end in ends if math.isfinite(end)), default=_SMALLEST_REACH)
+    return next((limit for limit in (_SMALLEST_REACH, 0.05, 0.1, 0.2, 0.5) if largest <= limit), 1.0)
+
+
+def _chart_words(study: SubgroupStudy) -> str:
+    group = widest_gap(study)
+    widest = f"; widest: {_name(group)} {_gap_words(group)}" if group else "; every interval holds zero"
+    return f"Gap in mean AUROC of {count(len(study.subgroups), 'group')} to all other films{widest}"
