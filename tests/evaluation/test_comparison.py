@@ -301,3 +301,11 @@ def test_without_patients_every_film_counts_and_it_is_said(tmp_path, truth, good
     assert any("every film counts as another patient" in warning for warning in comparison.warnings)
     test = paired_delong(good[:, 0], poor[:, 0], truth[0][:, 0], np.arange(N))
     assert comparison.pairs[0].findings["Effusion"].p_value == pytest.approx(test.p_value)
+
+
+def test_an_interval_around_nothing_shows_no_difference(tmp_path, truth):
+    a, b = (write(tmp_path / f"{n}.csv", scores_of(truth, 1.0, seed), truth) for n, seed in (("a", 7), ("b", 8)))
+    (pair,) = compare_models([a, b], bootstrap=100).pairs
+    assert pair.mean.low < 0 < pair.mean.high
+    assert pair.mean.value != 0
+    assert pair.sentence.startswith("No difference is shown between ")

@@ -133,7 +133,7 @@ def test_a_curve_that_rises_by_chance_says_how_often(truth):
     curve = measure_growth(parts, *truth, findings=FINDINGS, bootstrap=40)
     laws = [found.law for found in (*curve.findings.values(), curve.mean) if math.isfinite(found.law.doubling.value)]
     assert laws
-    assert all(law.doubling.low < 0.002 for law in laws)
+    assert all(law.doubling.low == 0 for law in laws)
     for law in laws:
         assert math.isnan(law.ceiling.low) == bool(law.ceiling.reason)
 
