@@ -91,6 +91,8 @@ def flat(values, path=""):
     if isinstance(values, dict):
         for name, value in values.items():
             yield from flat(value, f"{path}/{name}".lstrip("/"))
+    elif isinstance(values, tuple) and values and isinstance(values[0], dict):
+        yield from flat(dict(enumerate(values)), path)
     elif isinstance(values, tuple):
         yield path, ", ".join(values)
     else:

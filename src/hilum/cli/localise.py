@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
 import typer
 
 from hilum.cli._terminal import progress, say, table, wrote
@@ -144,6 +143,8 @@ def _chosen(judged: "Sequence[LocalisedFilm]") -> "list[LocalisedFilm]":
 
 
 def _picture(maps: _Maps, reader: "FilmReader", film: "LocalisedFilm") -> "MarkedFilm | None":
+    import numpy as np
+
     from hilum.reporting import MarkedFilm
 
     try:

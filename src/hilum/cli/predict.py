@@ -13,7 +13,6 @@ from hilum.cli._prevalence import parse_prevalences
 from hilum.cli._terminal import complain, count, progress, say, table, wrote
 from hilum.errors import InvalidValueError
 from hilum.findings import get_finding
-from hilum.records import PREDICTION_COLUMNS
 
 if TYPE_CHECKING:
     from hilum.records import BundleSpec, FindingAnswer, FindingRule, Prediction
@@ -82,6 +81,8 @@ def _on_a_terminal() -> bool:
 
 
 def _csv_writer(stream: TextIO, findings: tuple[str, ...]) -> Write:
+    from hilum.records import PREDICTION_COLUMNS
+
     writer = csv.writer(stream, lineterminator="\n")
     columns = (f"{part}_{name}" for part in PREDICTION_COLUMNS for name in findings)
     writer.writerow(["image_id", "path", "status", "reason", *columns])
