@@ -8,7 +8,22 @@ import pytest
 
 from hilum.evaluation import Origin, evaluate_arrays
 from hilum.findings import NIH_FINDINGS, NO_FINDING
-from hilum.records import BundleSpec, Description, FindingRule, InputRules, Interval, SampleFilm
+from hilum.records import (
+    BundleSpec,
+    Description,
+    Estimate,
+    FindingRule,
+    InputRules,
+    Interval,
+    PredictiveValues,
+    PublishedResult,
+    RedFlag,
+    ReferEvaluation,
+    SampleFilm,
+    Subgroup,
+    SubgroupFinding,
+    SubgroupStudy,
+)
 from hilum.reporting import GalleryFilm
 
 NAN = float("nan")
@@ -24,6 +39,7 @@ class Page(HTMLParser):
     words: list[str] = field(default_factory=list)
     addresses: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
+    unnamed: list[str] = field(default_factory=list)
     classes: list[str] = field(default_factory=list)
 
     def __post_init__(self):
@@ -36,6 +52,10 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attributes):
         values = dict(attributes)
         self.tags.append(tag)
+        if (tag == "svg" and not (values.get("aria-label") and values.get("role") == "img")) or (
+            tag == "img" and not values.get("alt")
+        ):
+            self.unnamed.append(tag)
         self.classes += (values.get("class") or "").split()
         self.addresses += [value for name, value in attributes if name in ("src", "href", "data", "action", "poster")]
         if tag not in VOID:
@@ -215,3 +235,73 @@ def samples():
     generator = np.random.default_rng(0)
     captions = ("Effusion", "<b>bold</b>", "Atelectasis, Cardiomegaly, Effusion, Mass")
     return [SampleFilm(generator.integers(0, 255, (32, 32), dtype=np.uint8), caption) for caption in captions]
+
+
+def some(value, reach=0.02):
+    return Estimate(value=value, low=value - reach, high=value + reach)
+
+
+def group_of(attribute, level, gap, *, few=False):
+    nothing = Estimate(reason="undefined: fewer than 10 films with the finding")
+    auroc, difference = (nothing, nothing) if few else (some(0.8), some(gap, 0.01))
+    finding = SubgroupFinding(
+        auroc=auroc, auroc_gap=difference, true_positive_rate=some(0.7), true_positive_gap=some(-0.1),
+        false_positive_rate=some(0.2), false_positive_gap=some(0.05), ece=some(0.03), n_positive=4 if few else 40,
+        n_negative=100,
+    )  # fmt: skip
+    return Subgroup(
+        attribute=attribute, level=level, n_images=104 if few else 140, n_patients=0 if few else 70,
+        mean_auroc=auroc, mean_gap=difference, mean_over=() if few else ("Effusion",), under_diagnosis=some(0.3),
+        under_diagnosis_gap=some(-0.05), findings={"Effusion": finding},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def divided():
+    """Groups that fare worse, alike and better, and one that is too small."""
+    groups = (
+        group_of("sex", "female", -0.031), group_of("sex", "male", 0.004), group_of("age", "<80+>", 0.0, few=True),
+        group_of("sex x age", "male, 0-19", 0.02),
+    )  # fmt: skip
+    return SubgroupStudy(subgroups=groups, unknown={"sex": 7, "age": 0}, smallest=10, note="Not looked at: weight.")
+
+
+@pytest.fixture(scope="session")
+def full(whole, divided):
+    """Everything an evaluation can hold: zones, groups, published results, flags, looks."""
+    zone = ReferEvaluation(
+        low=0.1, high=0.4, referred=some(0.25), missed=some(0.08), allowed_missed=0.1, false_alarms=some(0.12),
+        allowed_false_alarms=0.1, n_calibration=1234, in_band=True,
+    )  # fmt: skip
+    zones = {"Effusion": zone, "Mass": zone.model_copy(update={"in_band": False}),
+             "Hernia": zone.model_copy(update={"in_band": None})}  # fmt: skip
+    findings = {name: finding.model_copy(update={"refer": zones.get(name)}) for name, finding in whole.findings.items()}
+    given = PredictiveValues(prevalence=0.05, prevalence_from="given", ppv=some(0.4), npv=some(0.97))
+    point = findings["Effusion"].operating_point
+    point = point.model_copy(update={"predictive": (*point.predictive, given)})
+    findings["Effusion"] = findings["Effusion"].model_copy(update={"operating_point": point})
+    published = PublishedResult(
+        name="Somebody 2018", source="A journal", mean_auroc=0.807, aurocs={"Mass": 0.4321}, note="chosen on test",
+    )  # fmt: skip
+    return whole.model_copy(
+        update={
+            "findings": findings, "subgroups": divided, "looks": 3, "comparable": (published,),
+            "comparable_note": "Known by a digest.", "red_flags": (RedFlag(code="x", sentence="Do <b>not</b>."),),
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def old(whole):
+    """An evaluation that lacks everything that may be lacking."""
+    findings = {
+        name: finding.model_copy(
+            update={
+                "rank": None, "decision": None, "refer": None,
+                "operating_point": finding.operating_point.model_copy(update={"predictive": ()}),
+            }
+        )
+        for name, finding in whole.findings.items()
+    }  # fmt: skip
+    update = {"findings": findings, "no_finding": None, "film": None, "micro": {}, "weighted": {}, "ancestor": None}
+    return whole.model_copy(update=update)

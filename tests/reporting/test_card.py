@@ -1,6 +1,7 @@
 import re
 
-from hilum.reporting import model_card
+from hilum.records import Recalibration
+from hilum.reporting import model_card, write_card
 
 
 def rows(card):
@@ -52,3 +53,37 @@ def test_hostile_words_stay_on_their_line(spec):
     card = model_card(spec.model_copy(update={"licence": "MIT\n# <script>x</script>"}))
     assert "<script" not in card
     assert "MIT # &lt;script>" in card
+
+
+def test_what_was_measured_stands_in_the_card(spec, full, tmp_path):
+    path = write_card(tmp_path / "MODEL_CARD.md", spec, full)
+    card = path.read_text(encoding="utf-8")
+    effusion = full.findings["Effusion"]
+    point = effusion.operating_point
+    (row,) = [cells for name, cells in rows(card).items() if name.startswith("Effusion at")]
+    assert row[0] == f"{effusion.auroc.n_positive:,}"
+    for cell, value in zip(
+        row[1:],
+        (effusion.auroc, effusion.auprc, point.sensitivity, point.specificity, point.predictive[0].ppv,
+         point.predictive[0].npv, effusion.calibration.ece),
+        strict=True,
+    ):  # fmt: skip
+        assert cell == f"{value.value:.3f} ({value.low:.3f}–{value.high:.3f})"
+    assert "**Red flag.** Do &lt;b>not&lt;/b>." in card
+    assert "Of 4 groups looked at, sex female is farthest" in card
+    assert "What was measured" not in model_card(spec)
+
+
+def test_an_older_study_and_a_silent_one_make_a_card(spec, old, silent):
+    for evaluation in (old, silent):
+        card = model_card(spec, evaluation)
+        assert "## What was measured" in card
+        assert not re.search(r"\b(nan|None|inf)\b", card)
+
+
+def test_a_recalibrated_bundle_says_on_what(spec):
+    new = Recalibration(
+        n_images=1, n_patients=1, data_digest="1", parent_digest="2", ece_before=0.1, ece_after=0.02, note="Few."
+    )
+    card = model_card(spec.model_copy(update={"recalibration": new}))
+    assert "fitted anew on 1 film of 1 patient: mean ECE 0.100 before, 0.020 after. Few." in card

@@ -10,9 +10,12 @@ from hilum.reporting.evaluation_chart import (
     _spread,
     _tick,
     calibration_charts,
+    decision_charts,
+    decision_floor,
     forest_chart,
     history_chart,
     pr_charts,
+    reliability_limit,
     roc_charts,
     round_limit,
 )
@@ -153,3 +156,47 @@ def test_a_history_of_one_epoch_and_one_value_is_drawn(history):
     said = texts(history_chart(picture))
     assert said.count("0") == 1
     assert "epoch" in said
+
+
+def test_published_results_are_ticks_where_they_stand(full):
+    chart = forest_chart(full)
+    ticks = lines(chart, "published")
+    labels = {element.text: float(element.get("x")) for element in parse(chart).iter("text")}
+    low, one = labels["0.4"], labels["1.0"]
+    assert [float(tick.get("x1")) for tick in ticks] == pytest.approx(
+        [low + (one - low) * (value - 0.4) / 0.6 for value in (0.4321, 0.807)], abs=0.11
+    )
+
+
+def test_reliability_bars_span_their_intervals(whole):
+    chart = calibration_charts(whole)[0]
+    curve = next(iter(whole.findings.values())).calibration.reliability
+    limit = reliability_limit(curve)
+    assert limit >= max(curve.high)
+    for bar, low, high in zip(lines(chart, "spread"), curve.low, curve.high, strict=True):
+        assert float(bar.get("y1")) == pytest.approx(193.5 - 0.5 - 167 * low / limit, abs=0.11)
+        assert float(bar.get("y2")) == pytest.approx(193 - 167 * high / limit, abs=0.11)
+
+
+def test_decision_curves_have_a_band_and_the_threshold(whole, old):
+    assert decision_charts(old) == []
+    charts = decision_charts(whole)
+    for chart, finding in zip(charts, whole.findings.values(), strict=True):
+        curve, picture = finding.decision, parse(chart)
+        (band,) = picture.iter("polygon")
+        assert len(band.get("points").split()) == 2 * len(curve.threshold)
+        low, high = decision_floor(curve)
+        model = next(line for line in picture.iter("polyline") if line.get("class") == "curve")
+        _, first = map(float, model.get("points").split()[0].split(","))
+        assert first == pytest.approx(193 - 167 * (curve.model[0] - low) / (high - low), abs=0.11)
+        ring = next(picture.iter("circle"))
+        place = max(at for at in range(len(curve.threshold)) if curve.threshold[at] <= 0.35)
+        between = sorted((curve.model[place], curve.model[place + 1]))
+        shown = low + (193 - float(ring.get("cy"))) / 167 * (high - low)
+        assert between[0] - 0.01 <= shown <= between[1] + 0.01
+
+
+def test_an_undefined_decision_curve_says_why(odd):
+    nodule = decision_charts(odd)[list(odd.findings).index("Nodule")]
+    assert "–" in texts(nodule)
+    assert "no film has a known label" in texts(nodule)

@@ -232,3 +232,69 @@ def test_errors_say_missed_and_false_alarm_and_that_labels_may_be_wrong(report, 
     assert "Hernia — present, missed" not in report(whole, gallery=errors).said
     assert 'id="films"' not in report(whole, gallery=errors).text
     assert 'id="errors"' not in report(whole, gallery=gallery).text
+
+
+NEW = ("decision", "refer", "rank", "whole-films", "subgroups", "published", "predictive")
+
+
+def test_everything_that_was_measured_has_its_section(report, full, spec):
+    page = report(full, spec=spec)
+    assert all(f"#{anchor}" in page.addresses for anchor in NEW)
+    names = ("predictive", "calibration", "refer", "rank", "rate", "film", "subgroup", "published")
+    assert {*(f"{name}-table" for name in names), "subgroup-1", "claim-2024", "tripod-ai"} <= set(page.tables)
+    assert "Not looked at: weight." in page.said
+    assert "Square of 224 px" in page.said
+
+
+def test_what_an_older_study_lacks_is_left_out(report, old):
+    page = report(old)
+    assert not any(f'id="{anchor}"' in page.text for anchor in NEW)
+    assert "In short" in page.said
+
+
+def test_red_flags_stand_before_everything_else(report, full, odd):
+    page = report(full)
+    assert page.said.index("Do <b>not</b>.") < page.said.index("On 400 films")
+    assert page.text.index('role="alert"') < page.text.index('class="lead"')
+    assert "<b>not" not in page.text
+    assert report(odd).text.split('class="lead"')[0].count("training set are among these films") == 1
+
+
+def test_looks_and_published_results_stand_on_the_first_screen(report, full, whole):
+    first = report(full).text.split("<nav")[0]
+    assert "Look 3 at these films" in first
+    assert first.count('class="published"') == 4
+    assert "Upright ticks" in first
+    assert "Upright ticks" not in report(whole).text
+
+
+def test_every_picture_has_words(report, full, gallery, history):
+    page = report(full, gallery=gallery, history=history)
+    assert "svg" in page.tags
+    assert page.unnamed == []
+
+
+def test_no_finding_says_whether_it_was_answered_itself(report, whole):
+    page = report(whole.model_copy(update={"no_finding_derived": False}))
+    assert "No Finding (answered itself)" in page.tables["finding-table"]
+    assert "(derived)" not in page.said
+
+
+def luminance(colour):
+    parts = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    return sum(
+        weight * (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4)
+        for weight, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True)
+    )
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_words_can_be_told_from_paper(scheme):
+    from importlib.resources import files
+
+    style = (files("hilum") / "resources" / "templates" / "page.css").read_text(encoding="utf-8")
+    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", style.split(":root")[1 + scheme].split("}")[0]))
+    pairs = [(ink, "paper") for ink in ("ink", "quiet", "accent", "second", "grave", "note")]
+    for ink, paper in [*pairs, ("ink", "grave-wash"), ("grave", "grave-wash"), ("note", "note-wash")]:
+        light, dark = sorted((luminance(colours[ink]), luminance(colours[paper])), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, (ink, paper)

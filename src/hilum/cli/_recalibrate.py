@@ -23,7 +23,7 @@ def recalibrate_into(
     from hilum.evaluation import recalibrate_bundle
     from hilum.inference import Predictor
     from hilum.models import load_bundle, reseal_bundle
-    from hilum.reporting import model_card, write_figures, write_report
+    from hilum.reporting import model_card, write_card, write_figures, write_report
     from hilum.runs import Ledger, write_text
 
     old = load_bundle(bundle)
@@ -44,7 +44,8 @@ def recalibrate_into(
     write_text(out / "evaluation.json", evaluation.to_json())
     write_text(out / "before.json", study.before.to_json())
     write_figures(evaluation, out / "figures")
-    page = write_report(out / "report.html", evaluation)
+    page = write_report(out / "report.html", evaluation, spec=study.spec)
+    write_card(out / "MODEL_CARD.md", study.spec, evaluation)
     show_evaluation(evaluation)
     _show_change(study)
     wrote(out / "bundle", out / "evaluation.json", out / "before.json", page)

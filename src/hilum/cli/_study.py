@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hilum.data import Manifest, PixelStore
     from hilum.inference import Predictor
     from hilum.models import Bundle
-    from hilum.records import Evaluation, Interval
+    from hilum.records import BundleSpec, Evaluation, Interval
     from hilum.reporting import GalleryFilm
     from hilum.runs import Ledger, Run
     from hilum.training import Recipe
@@ -97,7 +97,7 @@ def judge_run(
     predictor = Predictor(load_bundle(run.bundle_path))
     folder = run.evaluation_path.parent
     evaluation, gallery = _judge(predictor, manifest, store, folder, settings, on_progress, ledger=Ledger(run.folder))
-    write_run_report(run, evaluation, gallery)
+    write_run_report(run, evaluation, gallery, spec=predictor.bundle.spec)
     for name in ("evaluation", "report"):
         path = run.evaluation_path.parent if name == "evaluation" else run.report_path
         run.journal.append("artefact", name=name, path=str(path.relative_to(run.folder)))
@@ -117,13 +117,14 @@ def judge_bundle(
     """Judge a bundle; write evaluation, predictions, figures and report into ``out``."""
     from hilum.inference import Predictor
     from hilum.models import load_bundle
-    from hilum.reporting import write_figures, write_report
+    from hilum.reporting import write_card, write_figures, write_report
     from hilum.runs import Ledger
 
     predictor = Predictor(load_bundle(bundle))
     evaluation, gallery = _judge(predictor, manifest, store, out, settings, on_progress, ledger=Ledger(out))
     write_figures(evaluation, out / "figures")
-    write_report(out / "report.html", evaluation, gallery=gallery)
+    write_report(out / "report.html", evaluation, gallery=gallery, spec=predictor.bundle.spec)
+    write_card(out / "MODEL_CARD.md", predictor.bundle.spec, evaluation)
     return evaluation
 
 
@@ -169,14 +170,17 @@ def count_look(evaluation: "Evaluation", ledger: "Ledger") -> "Evaluation":
     return evaluation.model_copy(update={"looks": ledger.record(pedigree.data_digest, pedigree.split)})
 
 
-def write_run_report(run: "Run", evaluation: "Evaluation", gallery: "Sequence[GalleryFilm]") -> None:
-    """Write a run's figures, and its report."""
-    from hilum.reporting import write_figures, write_report
+def write_run_report(
+    run: "Run", evaluation: "Evaluation", gallery: "Sequence[GalleryFilm]", *, spec: "BundleSpec"
+) -> None:
+    """Write a run's figures, its report, and the bundle's model card with what was measured."""
+    from hilum.reporting import write_card, write_figures, write_report
 
     history = [event for event in run.journal.read() if event["kind"] == "epoch"]
     recipe = run.recipe_path.read_text() if run.recipe_path.is_file() else ""
     write_figures(evaluation, run.evaluation_path.parent / "figures", history=history)
-    write_report(run.report_path, evaluation, history=history, gallery=gallery, recipe=recipe)
+    write_report(run.report_path, evaluation, history=history, gallery=gallery, recipe=recipe, spec=spec)
+    write_card(run.evaluation_path.with_name("MODEL_CARD.md"), spec, evaluation)
 
 
 def show_evaluation(evaluation: "Evaluation") -> None:

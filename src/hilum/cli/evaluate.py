@@ -124,7 +124,8 @@ def _evaluate_run(folder: Path, manifest: Path, store: Path, settings: "JudgeSet
         track(run, tracker)
         evaluation = judge_run(run, films, pixels, settings, on_progress=on_progress)
     show_evaluation(evaluation)
-    wrote(run.evaluation_path, run.evaluation_path.with_name("predictions.csv"), run.report_path)
+    beside = (run.evaluation_path.with_name(name) for name in ("predictions.csv", "MODEL_CARD.md"))
+    wrote(run.evaluation_path, *beside, run.report_path)
     follow(
         f"hilum predict FILM… --bundle {run.bundle_path}", f"hilum explain FILM… --bundle {run.bundle_path} --out DIR"
     )
@@ -154,7 +155,7 @@ def _evaluate_bundle(bundle: Path, manifest: Path, store: Path, out: Path, setti
     with progress("judging") as on_progress:
         evaluation = judge_bundle(bundle, films, pixels, out, settings, on_progress=on_progress)
     show_evaluation(evaluation)
-    wrote(out / "evaluation.json", out / "predictions.csv", out / "report.html")
+    wrote(*(out / name for name in ("evaluation.json", "predictions.csv", "report.html", "MODEL_CARD.md")))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from hilum.cli._terminal import wrote
 from hilum.errors import RunError
 
 if TYPE_CHECKING:
+    from hilum.records import BundleSpec
     from hilum.reporting import GalleryFilm
     from hilum.runs import Run
 
@@ -38,6 +39,7 @@ def report(
             history=[event for event in run.journal.read() if event["kind"] == "epoch"],
             gallery=_gallery(run, manifest) if manifest else (),
             recipe=run.recipe_path.read_text(),
+            spec=_spec(run),
         )
     elif source.is_file():
         if manifest:
@@ -49,6 +51,14 @@ def report(
     else:
         raise RunError(f"there is no {source}: name a run folder or an evaluation.json")
     wrote(page)
+
+
+def _spec(run: "Run") -> "BundleSpec | None":
+    """Read what the run's bundle says of itself; None where the bundle was taken away."""
+    from hilum.records import BundleSpec
+
+    path = run.bundle_path / "bundle.json"
+    return BundleSpec.from_json(path.read_bytes(), source=str(path)) if path.is_file() else None
 
 
 def _gallery(run: "Run", manifest: Path) -> "list[GalleryFilm]":

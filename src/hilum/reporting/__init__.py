@@ -1,6 +1,6 @@
 """Records into pages, figures and model cards that people read; nothing is measured here."""
 
-from hilum.reporting.card import model_card
+from hilum.reporting.card import model_card, write_card
 from hilum.reporting.comparison import write_comparison
 from hilum.reporting.description import write_description
 from hilum.reporting.doctor import write_doctor
@@ -15,6 +15,7 @@ __all__ = [
     "GalleryFilm",
     "MarkedFilm",
     "model_card",
+    "write_card",
     "write_comparison",
     "write_description",
     "write_doctor",

@@ -2,15 +2,48 @@
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 
-from hilum.records import MEASURABLE_POSITIVES, BundleSpec, FindingRule, InputRules
-from hilum.reporting.wording import DASH, fixed, interval, title_of
+from hilum.records import (
+    MEASURABLE_POSITIVES,
+    BundleSpec,
+    Evaluation,
+    FindingEvaluation,
+    FindingRule,
+    InputRules,
+    Interval,
+)
+from hilum.reporting.subgroup import widest_gap
+from hilum.reporting.wording import DASH, count, fixed, headline, interval, percent, signed, title_of
+from hilum.runs import write_text
 
-__all__ = ["model_card"]
+__all__ = ["model_card", "write_card"]
 
 
-def model_card(spec: BundleSpec) -> str:
-    """Return a bundle's model card as Markdown; no patient stands in it, not even as a hash."""
+def write_card(path: Path, spec: BundleSpec, evaluation: Evaluation) -> Path:
+    """Write the model card of a bundle that was judged, and return its path.
+
+    The card that lies in the bundle is under its seal and older than any study; this one stands beside the report.
+
+    Args:
+        path: The Markdown file; one that lies there is replaced.
+        spec: The bundle.
+        evaluation: What was measured on other films.
+
+    Raises:
+        StorageError: The disk is full or cannot be written.
+    """
+    write_text(path, model_card(spec, evaluation))
+    return path
+
+
+def model_card(spec: BundleSpec, evaluation: Evaluation | None = None) -> str:
+    """Return a bundle's model card as Markdown; no patient stands in it, not even as a hash.
+
+    Args:
+        spec: The bundle.
+        evaluation: A study of it, which adds what was measured; without one the card speaks of validation alone.
+    """
     backbone = _plain(spec.model.get("backbone", "unknown network"))
     parts = (
         f"# Model card: {backbone}, {len(spec.findings)} findings",
@@ -24,6 +57,8 @@ def model_card(spec: BundleSpec) -> str:
         f"## Thresholds\nChosen on the split “{spec.selected_on}”, never on the films it is judged on. "
         "Figures hold on that split, with 95 % intervals; on new films they will be somewhat lower.\n\n"
         f"{_thresholds(spec.findings)}",
+        _recalibrated(spec),
+        "" if evaluation is None else f"## What was measured\n{_measured(evaluation)}",
         f"## Limits\n{_limits(spec)}",
         f"## Licence\n{_plain(spec.licence)}",
         f"## Versions\n{_versions(spec.versions)}",
@@ -62,11 +97,64 @@ def _thresholds(findings: Mapping[str, FindingRule]) -> str:
         "|---|--:|--:|--:|--:|--:|",
     ]
     for name, rule in findings.items():
-        rates = (f"{fixed(rate.value)} {interval(rate)}".strip() for rate in (rule.sensitivity, rule.specificity))
+        rates = (_estimate(rate) for rate in (rule.sensitivity, rule.specificity))
         cells = (title_of(name), fixed(rule.threshold), *rates, f"{rule.n_positive:,}", f"{rule.n_negative:,}")
         rows.append(f"| {' | '.join(cells)} |")
     reasons = [f"- {title_of(name)}: {_plain(rule.reason)}" for name, rule in findings.items() if rule.reason]
     return "\n".join(rows) + (f"\n\n{DASH} is undefined; why:\n" + "\n".join(reasons) if reasons else "")
+
+
+def _recalibrated(spec: BundleSpec) -> str:
+    new = spec.recalibration
+    if new is None:
+        return ""
+    films = f"{count(new.n_images, 'film')} of {count(new.n_patients, 'patient')}"
+    change = f"mean ECE {fixed(new.ece_before)} before, {fixed(new.ece_after)} after"
+    return (
+        f"## Recalibrated\nCalibration and thresholds were fitted anew on {films}: {change}. {_plain(new.note)}".strip()
+    )
+
+
+def _measured(evaluation: Evaluation) -> str:
+    pedigree = evaluation.pedigree
+    flags = [f"**Red flag.** {_plain(flag.sentence)}" for flag in evaluation.red_flags]
+    rows = [
+        "| finding | films with | AUROC | AUPRC | sensitivity | specificity | PPV | NPV | ECE |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+        *(_measured_row(name, finding) for name, finding in evaluation.findings.items()),
+    ]
+    labels = pedigree.data_digest[:12] or DASH
+    origin = f"Split: {_plain(pedigree.split) or DASH}; {_plain(pedigree.intervals)}; labels {labels}; {pedigree.date}."
+    cautions = "\n".join(f"- {_plain(warning)}" for warning in evaluation.warnings)
+    parts = (*flags, _plain(headline(evaluation)), "\n".join(rows), _gap(evaluation), origin, cautions)
+    return "\n\n".join(part for part in parts if part)
+
+
+def _measured_row(name: str, finding: FindingEvaluation) -> str:
+    point = finding.operating_point
+    called: tuple[Interval, ...] = (Interval(), Interval())
+    prevalence = ""
+    if point.predictive:
+        here = point.predictive[0]
+        called, prevalence = (here.ppv, here.npv), f" at {percent(here.prevalence)}"
+    values = (finding.auroc, finding.auprc, point.sensitivity, point.specificity, *called, finding.calibration.ece)
+    cells = (f"{title_of(name)}{prevalence}", f"{finding.auroc.n_positive:,}", *(_estimate(value) for value in values))
+    return f"| {' | '.join(cells)} |"
+
+
+def _estimate(value: Interval) -> str:
+    return f"{fixed(value.value)} {interval(value)}".strip()
+
+
+def _gap(evaluation: Evaluation) -> str:
+    study = evaluation.subgroups
+    group = widest_gap(study) if study else None
+    if study is None or group is None:
+        return ""
+    return (
+        f"Of {count(len(study.subgroups), 'group')} looked at, {_plain(group.attribute)} {_plain(group.level)} is "
+        f"farthest from all other films: mean AUROC {signed(group.mean_gap.value)} {interval(group.mean_gap)}."
+    )
 
 
 def _limits(spec: BundleSpec) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hilum.records import Evaluation, FindingEvaluation, Interval
 from hilum.reporting.confusion import confusion_matrices
-from hilum.reporting.evaluation_chart import round_limit
+from hilum.reporting.evaluation_chart import decision_floor, reliability_limit
 from hilum.reporting.history import HistoryPicture, history_pictures
 from hilum.reporting.wording import DASH, fixed, interval, title_of, why
 from hilum.runs import write_bytes
@@ -40,7 +40,7 @@ _Draw = Callable[["Axes", FindingEvaluation], None]
 
 
 def write_figures(evaluation: Evaluation, folder: Path, *, history: Sequence[Mapping[str, object]] = ()) -> list[Path]:
-    """Write ``auroc.png``, ``roc.png``, ``pr.png``, ``calibration.png``, ``confusion.png`` and ``history.png``.
+    """Write ``auroc``, ``roc``, ``pr``, ``calibration``, ``confusion``, ``decision`` and ``history``, each as ``.png``.
 
     Args:
         evaluation: The study.
@@ -48,7 +48,8 @@ def write_figures(evaluation: Evaluation, folder: Path, *, history: Sequence[Map
         history: A run's journal; without any epoch there is no ``history.png``.
 
     Returns:
-        What was written; without ``history.png`` where there is no epoch.
+        What was written; without ``decision.png`` where no net benefit was computed, and without ``history.png`` where
+        there is no epoch.
 
     Raises:
         StorageError: The disk is full or cannot be written.
@@ -62,6 +63,10 @@ def write_figures(evaluation: Evaluation, folder: Path, *, history: Sequence[Map
         ),
         "confusion": _confusion(evaluation),
     }
+    if any(finding.decision for finding in evaluation.findings.values()):
+        figures["decision"] = _multiples(
+            evaluation, _draw_decision, lambda finding: finding.decision.threshold if finding.decision else ()
+        )
     pictures = history_pictures(history)
     if pictures:
         figures["history"] = _history(pictures)
@@ -212,10 +217,26 @@ def _draw_pr(axes: "Axes", finding: FindingEvaluation) -> None:
 
 def _draw_calibration(axes: "Axes", finding: FindingEvaluation) -> None:
     curve = finding.calibration.reliability
-    limit = round_limit(max(*curve.probability, *curve.observed))
+    limit = reliability_limit(curve)
     axes.plot([0, limit], [0, limit], color=QUIET, linewidth=0.8, linestyle=(0, (3, 3)))
+    axes.vlines(curve.probability, curve.low, curve.high, color=ACCENT, linewidth=0.8, alpha=0.6)
     axes.plot(curve.probability, curve.observed, "o-", color=ACCENT, linewidth=1, markersize=2.6)
     _unit(axes, limit)
+
+
+def _draw_decision(axes: "Axes", finding: FindingEvaluation) -> None:
+    curve = finding.decision
+    if curve is None:
+        return
+    low, high = decision_floor(curve)
+    axes.axhline(0, color=QUIET, linewidth=0.8, linestyle=(0, (3, 3)))
+    axes.fill_between(curve.threshold, curve.low, curve.high, color=ACCENT, alpha=0.2, linewidth=0)
+    axes.plot(curve.threshold, curve.everyone, color=SECOND, linewidth=1.2, linestyle=(0, (4, 2)))
+    axes.plot(curve.threshold, curve.model, color=ACCENT, linewidth=1.5)
+    axes.set_xlim(0, max(curve.threshold))
+    axes.set_ylim(low, high)
+    axes.set_xticks([0, max(curve.threshold)])
+    axes.set_yticks([0])
 
 
 def _ring(axes: "Axes", x: float, y: float) -> None:

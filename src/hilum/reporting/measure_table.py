@@ -58,7 +58,16 @@ def refer_rows(evaluation: Evaluation) -> Table | None:
     zones = [(name, finding.refer) for name, finding in _named(evaluation) if finding.refer is not None]
     if not zones:
         return None
-    columns = ("zone", "referred", "missed", "allowed", "false alarms", "allowed", "patients behind", "promise")
+    columns = (
+        "zone",
+        "referred",
+        "missed",
+        "allowed",
+        "false alarms",
+        "allowed",
+        "patients behind",
+        "promise on missed",
+    )
     table = Table(columns)
     for name, zone in zones:
         kept = {True: "kept", False: "broken", None: "cannot be said"}[zone.in_band]

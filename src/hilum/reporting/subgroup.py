@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hilum.records import Subgroup, SubgroupStudy
 from hilum.reporting.drawing import Panel, add_dot, add_line, add_text, new_picture, picture_text
 from hilum.reporting.table import Cell, Table
-from hilum.reporting.wording import DASH, MINUS, count, interval, title_of
+from hilum.reporting.wording import DASH, MINUS, count, interval, signed, title_of
 
 __all__ = ["SubgroupPart", "gap_chart", "subgroup_parts", "subgroup_rows", "widest_gap"]
 
@@ -85,9 +85,9 @@ def subgroup_rows(study: SubgroupStudy) -> Table:
             Cell(f"{group.n_patients:,}" if group.n_patients else DASH),
             Cell(f"{len(group.mean_over)}"),
             table.measured(group.mean_auroc),
-            table.measured(group.mean_gap, signed=True),
+            table.measured(group.mean_gap, difference=True),
             table.measured(group.under_diagnosis),
-            table.measured(group.under_diagnosis_gap, signed=True),
+            table.measured(group.under_diagnosis_gap, difference=True),
         )
     return table
 
@@ -119,11 +119,11 @@ def _finding_table(groups: Sequence[Subgroup]) -> Table:
                 Cell(f"{found.n_positive:,}"),
                 Cell(f"{found.n_negative:,}"),
                 table.measured(found.auroc),
-                table.measured(found.auroc_gap, signed=True),
+                table.measured(found.auroc_gap, difference=True),
                 table.measured(found.true_positive_rate),
-                table.measured(found.true_positive_gap, signed=True),
+                table.measured(found.true_positive_gap, difference=True),
                 table.measured(found.false_positive_rate),
-                table.measured(found.false_positive_gap, signed=True),
+                table.measured(found.false_positive_gap, difference=True),
                 table.measured(found.ece),
             )
     return table
@@ -137,7 +137,7 @@ def _gap_words(group: Subgroup) -> str:
     gap = group.mean_gap
     if not math.isfinite(gap.value):
         return f"{DASH} too few films"
-    return f"{gap.value:+.3f} {interval(gap)}".replace("-", MINUS).strip()
+    return f"{signed(gap.value)} {interval(gap)}".strip()
 
 
 def _reach(groups: Sequence[Subgroup]) -> float:

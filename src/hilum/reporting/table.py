@@ -14,7 +14,7 @@ from hilum.records import (
     OperatingPoint,
     TableRow,
 )
-from hilum.reporting.wording import DASH, MINUS, fixed, interval, percent, title_of, why
+from hilum.reporting.wording import DASH, fixed, interval, percent, signed, title_of, why
 
 __all__ = [
     "BLANK",
@@ -77,18 +77,18 @@ class Table:
         within = interval(value)
         return Cell(fixed(value.value), within, mark="" if within else self._mark(_NO_INTERVAL))
 
-    def measured(self, value: Estimate, *, signed: bool = False) -> Cell:
+    def measured(self, value: Estimate, *, difference: bool = False) -> Cell:
         """Return a cell for an estimate; the record's own reason is noted where it, or its interval, is undefined.
 
         Args:
             value: The estimate.
-            signed: Whether it is a difference, and shows its sign.
+            difference: Whether it shows its sign.
         """
         reason = value.reason.removeprefix("undefined: ")
         if not math.isfinite(value.value):
             return self._dash(reason or "not computed")
         within = interval(value)
-        text = f"{value.value:+.3f}".replace("-", MINUS) if signed else fixed(value.value)
+        text = signed(value.value) if difference else fixed(value.value)
         return Cell(text, within, mark="" if within else self._mark(reason or _NO_INTERVAL))
 
     def share(self, value: float, reason: str) -> Cell:

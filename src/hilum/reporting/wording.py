@@ -14,6 +14,7 @@ __all__ = [
     "percent",
     "rank_reason",
     "share_of",
+    "signed",
     "spoken_finding",
     "title_of",
     "why",
@@ -57,6 +58,17 @@ def fixed(value: float, digits: int = 3) -> str:
         ('0.81', '−0.5', '–')
     """
     return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", MINUS) if math.isfinite(value) else DASH
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """Return a difference with its sign: ``+0.012``; a dash where it is undefined.
+
+    Example:
+        >>> signed(0.0123), signed(-0.5, 1), signed(0.0)
+        ('+0.012', '−0.5', '0.000')
+    """
+    said = fixed(value, digits)
+    return f"+{said}" if said.strip("0.") and not said.startswith((MINUS, DASH)) else said
 
 
 def percent(share: float) -> str:

@@ -1,0 +1,33 @@
+from hilum.reporting.summary import looks_words, summary_lines
+
+
+def test_a_clinician_reads_order_meaning_calibration_promise_and_gap(full):
+    lines = summary_lines(full)
+    aurocs = [finding.auroc.value for finding in full.findings.values()]
+    assert len(lines) == 5
+    assert f"(AUROC {max(aurocs):.2f})" in lines[0]
+    assert f"({min(aurocs):.2f})" in lines[0]
+    assert lines[1].startswith("Where 5.0 % have it (as given), 4 of 10 films called Effusion have it.")
+    errors = [finding.calibration.ece.value for finding in full.findings.values()]
+    assert f"off by {100 * sum(errors) / 14:.1f} percentage points" in lines[2]
+    assert lines[3] == "The promise of how many are missed at most was kept for 1 of 2 findings."
+    assert "of 4 groups looked at: sex female, worse by 0.031 in mean AUROC (−0.041 to −0.021)." in lines[4]
+
+
+def test_better_and_alike(full, divided):
+    better = divided.model_copy(update={"subgroups": divided.subgroups[1:]})
+    assert "sex × age male, 0-19, better by 0.020" in summary_lines(full.model_copy(update={"subgroups": better}))[-1]
+    alike = divided.model_copy(update={"subgroups": divided.subgroups[1:2]})
+    assert "No group's mean AUROC" in summary_lines(full.model_copy(update={"subgroups": alike}))[-1]
+
+
+def test_what_is_not_known_is_not_said(silent, whole):
+    assert summary_lines(silent) == []
+    assert "as here" in summary_lines(whole)[1]
+    assert len(summary_lines(whole)) == 3
+
+
+def test_looks_are_counted_in_words(full, whole):
+    assert looks_words(whole) == ""
+    assert looks_words(full.model_copy(update={"looks": 1})) == "First look at these films in this folder."
+    assert looks_words(full).startswith("Look 3 at these films")
