@@ -67,7 +67,7 @@ def test_what_was_measured_stands_in_its_items(full):
     assert f"Mean AUROC {full.macro['auroc'].value:.3f}" in claim["37"].answer
     assert "sex, age, sex × age" in claim["30"].answer
     assert claim["36"].answer == "sex female: 140; sex male: 140; age <80+>: 104."
-    assert "Do <b>not</b>." in claim["40"].answer
+    assert claim["40"].answer == f"First screen: 1 red flag, {len(full.warnings)} cautions, each in a sentence."
     assert "films evaluated: 1,234." in claim["8"].answer
     assert "Somebody 2018" in tripod["3a"].answer
     assert f"Mass {full.findings['Mass'].auroc.n_positive:,}" in tripod["21"].answer
@@ -99,6 +99,10 @@ def test_own_split_is_internal_and_not_external(whole, spec):
     assert tripod["13"].answer.startswith("Loss: focal;")
     assert "200 films of 90 patients: mean ECE 0.100 before, 0.020 after. N." in tripod["12f"].answer
     assert "34.2 % / " in tripod["20c"].answer
+
+
+def test_a_study_without_warning_says_so(whole):
+    assert "No warning was raised" in lines(Study(whole.model_copy(update={"warnings": ()})))["40"].answer
 
 
 def test_leaked_films_are_not_called_disjoint(odd, whole):

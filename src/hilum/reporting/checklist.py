@@ -168,8 +168,8 @@ def _software(study: Study) -> str:
 
 
 def _purpose(study: Study) -> str:
-    names = ", ".join(title_of(name) for name in study.evaluation.findings)
-    return f"Research on frontal chest films; not a medical device, and no answer may guide care. Findings: {names}."
+    findings = count(len(study.evaluation.findings), "finding")
+    return f"Research on frontal chest films, {findings}; not a medical device, and no answer may guide care."
 
 
 def _data(study: Study) -> str:
@@ -262,8 +262,10 @@ def _positives(study: Study) -> str:
 
 
 def _limits(study: Study) -> str:
-    flags = [flag.sentence for flag in study.evaluation.red_flags]
-    return " ".join((*flags, *study.evaluation.warnings)) or "No warning was raised; it speaks of these films only."
+    flags, cautions = len(study.evaluation.red_flags), len(study.evaluation.warnings)
+    if not flags and not cautions:
+        return "No warning was raised; it speaks of these films only."
+    return f"First screen: {count(flags, 'red flag')}, {count(cautions, 'caution')}, each in a sentence."
 
 
 def _external(study: Study) -> str:
@@ -316,9 +318,7 @@ ANSWERS: dict[str, Callable[[Study], str]] = {
     "positives": _positives,
     "predictors": _of_model(lambda _spec: "The pixels of one film; nothing else goes in."),
     "preprocessing": _of_model(_preprocessing),
-    "protocol": lambda study: (
-        f"Command: {study.evaluation.pedigree.command or DASH}; the section Pedigree has the rest."
-    ),
+    "protocol": _always("Section Pedigree: command line, commit, digests and seed make the numbers again."),
     "published": _published,
     "purpose": _purpose,
     "recalibration": _of_model(_recalibration),
