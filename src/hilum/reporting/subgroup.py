@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from xml.etree.ElementTree import Element
 
 from hilum.records import Subgroup, SubgroupStudy
 from hilum.reporting.drawing import Panel, add_dot, add_line, add_text, new_picture, picture_text
@@ -26,7 +27,7 @@ class SubgroupPart:
 
 @dataclass(frozen=True)
 class _Form:
-    """Where things stand in a row of the chart."""
+    """Where things stand in a row of the chart; films are not counted where ``count_end`` is 0, for lack of room."""
 
     width: float
     row: float
@@ -37,7 +38,7 @@ class _Form:
 
 
 _WIDE = _Form(660.0, 25.0, 16.5, 12.5, (250.0, 250.0), 236.0)
-_NARROW = _Form(340.0, 42.0, 16.0, 30.0, (10.0, 320.0), 200.0)
+_NARROW = _Form(340.0, 42.0, 16.0, 30.0, (10.0, 320.0), 0.0)
 
 
 def gap_chart(study: SubgroupStudy, *, narrow: bool = False) -> str:
@@ -54,23 +55,17 @@ def gap_chart(study: SubgroupStudy, *, narrow: bool = False) -> str:
     height = _HEAD + form.row * len(groups) + 30
     panel = Panel(left, _HEAD, width, form.row * len(groups), across=(-reach, reach))
     picture = new_picture(form.width, height, _chart_words(study))
-    for words, x, style in (("Group", 0.0, ""), ("films", form.count_end, " end"), ("gap (95 %)", form.width, " end")):
+    counted = (("films", form.count_end, " end"),) if form.count_end else ()
+    for words, x, style in (("Group", 0.0, ""), *counted, ("gap (95 %)", form.width, " end")):
         add_text(picture, (x, 14), words, f"quiet small{style}")
     for tick in (-reach, 0.0, reach):
-        add_line(picture, (panel.x(tick), panel.top), (panel.x(tick), panel.bottom), "grid" if tick else "guide")
         words = f"{tick:+g}".replace("-", MINUS) if tick else "0"
-        style = "middle" if not tick else "end" if tick > 0 and narrow else "middle"
+        style = "end" if tick > 0 and narrow else "middle"
         add_text(picture, (panel.x(tick), panel.bottom + 17), words, f"quiet small {style}")
+    if not narrow:
+        _grid(picture, panel, panel.top, panel.bottom)
     for number, group in enumerate(groups):
-        top = _HEAD + form.row * number
-        gap, y = group.mean_gap, top + form.whisker
-        add_text(picture, (0, top + form.text), _name(group), "name")
-        add_text(picture, (form.count_end, top + form.text), f"{group.n_images:,}", "quiet end")
-        add_text(picture, (form.width, top + form.text), _gap_words(group), "quiet end")
-        if math.isfinite(gap.value):
-            if math.isfinite(gap.low) and math.isfinite(gap.high):
-                add_line(picture, (panel.x(gap.low), y), (panel.x(gap.high), y), "whisker")
-            add_dot(picture, (panel.x(gap.value), y), 4, "dot")
+        _gap_row(picture, panel, form, _HEAD + form.row * number, group)
     return picture_text(picture)
 
 
@@ -107,6 +102,25 @@ def widest_gap(study: SubgroupStudy) -> Subgroup | None:
     """Return the group farthest from the others among those whose interval leaves zero out; None without any."""
     sure = [group for group in study.subgroups if group.mean_gap.low > 0 or group.mean_gap.high < 0]
     return max(sure, key=lambda group: abs(group.mean_gap.value), default=None)
+
+
+def _grid(picture: Element, panel: Panel, top: float, bottom: float) -> None:
+    for tick in (panel.across[0], 0.0, panel.across[1]):
+        add_line(picture, (panel.x(tick), top), (panel.x(tick), bottom), "grid" if tick else "guide")
+
+
+def _gap_row(picture: Element, panel: Panel, form: _Form, top: float, group: Subgroup) -> None:
+    gap, text, y = group.mean_gap, top + form.text, top + form.whisker
+    add_text(picture, (0, text), _name(group), "name")
+    if form.count_end:
+        add_text(picture, (form.count_end, text), f"{group.n_images:,}", "quiet end")
+    else:
+        _grid(picture, panel, y - 8, y + 8)
+    add_text(picture, (form.width, text), _gap_words(group), "quiet end")
+    if math.isfinite(gap.value):
+        if math.isfinite(gap.low) and math.isfinite(gap.high):
+            add_line(picture, (panel.x(gap.low), y), (panel.x(gap.high), y), "whisker")
+        add_dot(picture, (panel.x(gap.value), y), 4, "dot")
 
 
 def _finding_table(groups: Sequence[Subgroup]) -> Table:
