@@ -81,11 +81,10 @@ def _on_a_terminal() -> bool:
 
 
 def _csv_writer(stream: TextIO, findings: tuple[str, ...]) -> Write:
-    from hilum.records import PREDICTION_COLUMNS
+    from hilum.records import Prediction
 
     writer = csv.writer(stream, lineterminator="\n")
-    columns = (f"{part}_{name}" for part in PREDICTION_COLUMNS for name in findings)
-    writer.writerow(["image_id", "path", "status", "reason", *columns])
+    writer.writerow(Prediction.header(findings))
     return lambda prediction: writer.writerow(prediction.row(findings).values())
 
 

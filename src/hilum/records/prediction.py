@@ -17,6 +17,8 @@ Call = Literal["present", "refer", "absent"]
 PREDICTION_COLUMNS = ("score", "probability", "low", "high", "call", "call_share")
 """What the CSV says of every finding, in this order."""
 
+_ABOUT_FILM = ("image_id", "path", "status", "reason")
+
 
 class FindingAnswer(Record):
     """The answer for one finding.
@@ -72,21 +74,22 @@ class Prediction(Record):
     findings: dict[str, FindingAnswer] = Field(default_factory=dict)
     bundle_digest: str
 
+    @staticmethod
+    def header(findings: tuple[str, ...]) -> list[str]:
+        """Return the names of the stable CSV columns: ``image_id, path, status, reason``, then ``PREDICTION_COLUMNS``.
+
+        Args:
+            findings: The findings to write, in order.
+        """
+        return [*_ABOUT_FILM, *(f"{part}_{name}" for part in PREDICTION_COLUMNS for name in findings)]
+
     def row(self, findings: tuple[str, ...]) -> dict[str, object]:
-        """Return the stable CSV row: ``image_id, path, status, reason``, then ``PREDICTION_COLUMNS`` per finding.
+        """Return the stable CSV row, column by column of :meth:`header`.
 
         Args:
             findings: The findings to write, in order; one without an answer gets empty cells.
         """
-        row: dict[str, object] = {
-            "image_id": self.image_id,
-            "path": self.path,
-            "status": self.status,
-            "reason": self.reason,
-        }
-        for part in PREDICTION_COLUMNS:
-            for name in findings:
-                answer = self.findings.get(name)
-                value = getattr(answer, part) if answer else None
-                row[f"{part}_{name}"] = "" if value is None or value != value else value
-        return row
+        film = [getattr(self, column) for column in _ABOUT_FILM]
+        said = [getattr(self.findings.get(name), part, None) for part in PREDICTION_COLUMNS for name in findings]
+        cells = ["" if value is None or value != value else value for value in said]
+        return dict(zip(self.header(findings), [*film, *cells], strict=True))
