@@ -5,8 +5,9 @@ from scipy.special import expit
 from hilum.calibration import calibrate, fit_rules
 from hilum.errors import DataError, InvalidValueError, LeakError
 from hilum.evaluation import evaluate_predictions, read_predictions, write_predictions
-from hilum.evaluation.fitting import cross_fit, patient_folds, to_logits
+from hilum.evaluation.fitting import cross_fit, to_logits
 from hilum.findings import NIH_FINDINGS
+from hilum.metrics import patient_folds
 
 FINDINGS = ("Mass", "Effusion")
 
@@ -124,16 +125,11 @@ def test_with_fourteen_no_finding_is_derived_and_gets_a_threshold():
     assert "No Finding" not in columns.zones
 
 
-def test_patients_are_dealt_evenly_and_whole():
-    groups = np.repeat(np.arange(23), 3)
-    fold = patient_folds(groups, 5, 0)
-    assert all(len(set(fold[groups == group])) == 1 for group in range(23))
-    sizes = np.bincount(fold[::3])
-    assert sizes.max() - sizes.min() <= 1
-    assert (patient_folds(groups, 5, 1) != fold).any()
-    for folds in (1, 24):
-        with pytest.raises(InvalidValueError, match="at least 2 folds and as many patients"):
-            patient_folds(groups, folds)
+@pytest.mark.parametrize("folds", [1, 21])
+def test_folds_need_a_patient_each(folds):
+    logits, targets, groups = made_up(20, 2, seed=1)
+    with pytest.raises(InvalidValueError, match="at least 2 folds and as many patients"):
+        cross_fit(logits, targets, findings=FINDINGS, groups=groups, folds=folds)
 
 
 def test_certainties_have_finite_logits():

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hilum.errors import InvalidValueError
-from hilum.metrics import Resamples
+from hilum.metrics import Resamples, patient_folds
 
 NAN = float("nan")
 
@@ -92,3 +92,13 @@ def test_nobody_is_an_empty_answer():
 def test_wrong_input_is_refused(call, message):
     with pytest.raises(InvalidValueError, match=message):
         call()
+
+
+def test_patients_are_dealt_to_folds_evenly_and_whole():
+    groups = np.repeat(np.arange(23), 3)
+    fold = patient_folds(groups, 5, 0)
+    assert all(len(set(fold[groups == group])) == 1 for group in range(23))
+    sizes = np.bincount(fold[::3])
+    assert len(sizes) == 5
+    assert sizes.max() - sizes.min() <= 1
+    assert (patient_folds(groups, 5, 1) != fold).any()

@@ -11,9 +11,10 @@ from hilum.errors import DataError, InvalidValueError, LeakError
 from hilum.evaluation.column import Columns, make_columns
 from hilum.evaluation.match import Matched
 from hilum.findings import NO_FINDING
+from hilum.metrics import patient_folds
 from hilum.records import FindingRule
 
-__all__ = ["Rules", "apply_rules", "cross_fit", "fit", "fit_elsewhere", "patient_folds", "to_logits"]
+__all__ = ["Rules", "apply_rules", "cross_fit", "fit", "fit_elsewhere", "to_logits"]
 
 _SMALLEST = 1e-7
 """A probability of 0 or 1 has no logit; a float32 cannot be nearer to 1."""
@@ -121,7 +122,11 @@ def cross_fit(
     Raises:
         InvalidValueError: Fewer than two folds, or fewer patients than folds.
     """
-    fold = patient_folds(np.arange(len(logits)) if groups is None else groups, folds, seed)
+    members = np.arange(len(logits)) if groups is None else groups
+    n_patients = len(np.unique(members))
+    if folds < 2 or n_patients < folds:
+        raise InvalidValueError(f"expected at least 2 folds and as many patients, got {folds} and {n_patients}")
+    fold = patient_folds(members, folds, seed)
     parts: list[tuple[Int64[np.ndarray, " part"], Columns]] = []
     for number in range(folds):
         inside, outside = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
@@ -142,20 +147,6 @@ def cross_fit(
     )
     cuts[:, np.isnan(cuts).any(axis=0)] = np.nan
     return replace(plain, zones=zones, probabilities=probabilities, cuts=cuts, low=low, high=high)
-
-
-def patient_folds(groups: Shaped[np.ndarray, " image"], folds: int, seed: int = 0) -> Int64[np.ndarray, " image"]:
-    """Deal patients to folds, as evenly as they go.
-
-    Raises:
-        InvalidValueError: Fewer than two folds, or fewer patients than folds.
-    """
-    names, member = np.unique(groups, return_inverse=True)
-    if folds < 2 or len(names) < folds:
-        raise InvalidValueError(f"expected at least 2 folds and as many patients, got {folds} and {len(names)}")
-    dealt = np.random.default_rng(seed).permutation(len(names)) % folds
-    folded: Int64[np.ndarray, " image"] = dealt[member].astype(np.int64)
-    return folded
 
 
 def to_logits(probabilities: PerFilm) -> PerFilm:

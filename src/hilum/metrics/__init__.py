@@ -62,7 +62,6 @@ from hilum.metrics.localisation import (
     match_boxes,
     measure_map,
     overlap_of_boxes,
-    patient_folds,
     pointing_share,
     random_heat,
 )
@@ -79,7 +78,7 @@ from hilum.metrics.ranking import (
     sensitivity_at_specificity,
     specificity_at_sensitivity,
 )
-from hilum.metrics.resample import Resamples
+from hilum.metrics.resample import Resamples, patient_folds
 
 __all__ = [
     "AurocVariance",

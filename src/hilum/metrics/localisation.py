@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Float64, Int64, Real, Shaped
+from jaxtyping import Bool, Float, Float32, Float64, Int64, Real
 from scipy import ndimage
 
 from hilum.errors import InvalidValueError
@@ -25,7 +25,6 @@ __all__ = [
     "match_boxes",
     "measure_map",
     "overlap_of_boxes",
-    "patient_folds",
     "pointing_share",
     "random_heat",
 ]
@@ -246,19 +245,6 @@ def box_average_precision(
     return answer
 
 
-def patient_folds(groups: Shaped[np.ndarray, " map"], n_folds: int, seed: int = 0) -> Int64[np.ndarray, " map"]:
-    """Return a fold for each map, the same for all of a patient's; there are as many folds as patients, at most.
-
-    Raises:
-        InvalidValueError: Fewer than two folds.
-    """
-    if n_folds < 2:
-        raise InvalidValueError(f"n_folds must be at least 2, got {n_folds}: a threshold is chosen on other patients")
-    names, member = np.unique(np.asarray(groups), return_inverse=True)
-    order = np.random.default_rng(seed).permutation(len(names))
-    return np.asarray(order[member] % min(n_folds, max(len(names), 1)), dtype=np.int64)
-
-
 def fold_thresholds(
     quality: Float[np.ndarray, "map threshold"], folds: Int64[np.ndarray, " map"]
 ) -> Int64[np.ndarray, " map"]:
@@ -266,7 +252,7 @@ def fold_thresholds(
 
     Args:
         quality: What is to be large, per map and threshold.
-        folds: See :func:`patient_folds`.
+        folds: See :func:`hilum.metrics.patient_folds`.
 
     Returns:
         The number of a threshold, the first of equally good ones; -1 where there is no other fold to choose on.

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 
 from hilum.errors import InvalidValueError
 
-__all__ = ["Resamples"]
+__all__ = ["Resamples", "patient_folds"]
 
 _BLOCK = 128
 """Resamples drawn at a time: enough for whole vectors, few enough to stay in the processor's cache."""
@@ -136,6 +136,27 @@ class Resamples:
         for block, counts in enumerate(self.counts()):
             sums[block * _BLOCK : block * _BLOCK + len(counts)] = counts.astype(np.float64) @ per_group
         return sums
+
+
+def patient_folds(groups: Shaped[np.ndarray, " image"], n_folds: int, seed: int = 0) -> Int64[np.ndarray, " image"]:
+    """Deal patients to folds, as evenly as they go; there are as many folds as patients, at most.
+
+    Args:
+        groups: The patient of each film, as numbers or text.
+        n_folds: How many folds, at least 2.
+        seed: Of the deal.
+
+    Returns:
+        The fold of each film, from 0 on, the same for all films of a patient.
+
+    Raises:
+        InvalidValueError: Fewer than two folds.
+    """
+    if n_folds < 2:
+        raise InvalidValueError(f"n_folds must be at least 2, got {n_folds}: what is fitted comes from other patients")
+    names, member = np.unique(np.asarray(groups), return_inverse=True)
+    dealt = np.random.default_rng(seed).permutation(len(names)) % min(n_folds, max(len(names), 1))
+    return np.asarray(dealt[member], dtype=np.int64)
 
 
 _NOBODY = np.zeros((1, 0), dtype=np.int64)
