@@ -7,6 +7,7 @@ import pytest
 from hilum.evaluation import evaluate_predictions
 from hilum.findings import NO_FINDING
 from hilum.phantoms import draw_case, render_phantom
+from hilum.records import RedFlag
 from hilum.reporting import GalleryFilm, write_report
 
 DASH = "–"
@@ -258,6 +259,11 @@ def test_red_flags_stand_before_everything_else(report, full, odd):
     assert page.text.index('role="alert"') < page.text.index('class="lead"')
     assert "<b>not" not in page.text
     assert report(odd).text.split('class="lead"')[0].count("training set are among these films") == 1
+
+
+def test_shared_patients_are_said_even_where_nothing_leaked_by_consent(report, whole):
+    flagged = whole.model_copy(update={"red_flags": (RedFlag(code="shared_patients", sentence="Some are shared."),)})
+    assert "Red flag. Some are shared." in report(flagged).said
 
 
 def test_looks_and_published_results_stand_on_the_first_screen(report, full, whole):

@@ -10,6 +10,8 @@ def test_a_clinician_reads_order_meaning_calibration_promise_and_gap(full):
     assert lines[1].startswith("Where 5.0 % have it (as given), 4 of 10 films called Effusion have it.")
     errors = [finding.calibration.ece.value for finding in full.findings.values()]
     assert f"off by {100 * sum(errors) / 14:.1f} percentage points" in lines[2]
+    chance = [finding.calibration.ece_by_chance for finding in full.findings.values()]
+    assert lines[2].endswith(f"by chance alone it would be {100 * sum(chance) / 14:.1f}.")
     assert lines[3] == "The promise of how many are missed at most was kept for 1 of 2 findings."
     assert "of 4 groups looked at: sex female, worse by 0.031 in mean AUROC (−0.041 to −0.021)." in lines[4]
 
