@@ -21,6 +21,7 @@ from hilum.calibration import (
 )
 from hilum.config import build
 from hilum.errors import ConfigError, InvalidValueError, UnknownNameError
+from hilum.evaluation import evaluate_arrays
 from hilum.findings import NIH_FINDINGS, NO_FINDING
 from hilum.records import BundleSpec, FindingRule, InputRules, Interval, PlattMap, ReferZone
 
@@ -136,7 +137,12 @@ def test_unknown_targets_are_left_out():
     unknown = targets.copy()
     unknown[::3] = np.nan
     kept = ~np.isnan(unknown[:, 0])
-    assert rules_of(logits, unknown) == rules_of(logits[kept], targets[kept])
+    found, expected = rules_of(logits, unknown)["Effusion"], rules_of(logits[kept], targets[kept])["Effusion"]
+    for rate in ("sensitivity", "specificity"):  # the ends differ by what other resamples draw
+        assert getattr(found, rate).value == getattr(expected, rate).value
+        assert getattr(found, rate).low == pytest.approx(getattr(expected, rate).low, abs=0.02)
+    rates = {"sensitivity": Interval(), "specificity": Interval()}
+    assert found.model_copy(update=rates) == expected.model_copy(update=rates)
 
 
 @pytest.mark.parametrize(("side", "counts"), [(0.0, (0, 30)), (1.0, (30, 0)), (np.nan, (0, 0))])
@@ -260,3 +266,21 @@ def test_a_section_refuses_what_it_does_not_know_before_training():
         build(CalibrationSection, {"threshold": "f1"})
     with pytest.raises(ConfigError, match="allowed_missed"):
         build(CalibrationSection, {"allowed_missed": 1.0})
+
+
+def test_rates_have_the_interval_of_an_evaluation_over_patients_not_over_films():
+    generator = np.random.default_rng(5)
+    of_patient = generator.integers(0, 2, 60).astype(float)
+    logits = (2 * of_patient - 1 + generator.normal(0, 1.5, 60)).repeat(10)[:, None]
+    targets, patients = of_patient.repeat(10)[:, None], np.arange(60).repeat(10)
+    rule = fit_rules(logits, targets, patients.tolist(), findings=("Effusion",))["Effusion"]
+    probabilities = calibrate({"Effusion": rule}, logits)
+    found = evaluate_arrays(
+        probabilities, targets, findings=("Effusion",), groups=patients, thresholds={"Effusion": rule.threshold}
+    )
+    assert (rule.sensitivity, rule.specificity) == (
+        found.findings["Effusion"].operating_point.sensitivity,
+        found.findings["Effusion"].operating_point.specificity,
+    )
+    by_film = rules_of(logits, targets)["Effusion"]
+    assert rule.sensitivity.high - rule.sensitivity.low > 2 * (by_film.sensitivity.high - by_film.sensitivity.low)

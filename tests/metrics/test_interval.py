@@ -14,6 +14,7 @@ from hilum.metrics import (
     macro_mean,
     mean_over_findings,
     percentile_interval,
+    share_interval,
     wilson_interval,
 )
 
@@ -125,3 +126,15 @@ def test_a_weighted_mean_is_that_of_scikit_learn():
 def test_wrong_weights_are_refused(weights):
     with pytest.raises(InvalidValueError, match="expected 3 finite numbers of at least 0"):
         mean_over_findings(np.zeros((2, 3)), weights=np.array(weights))
+
+
+def test_a_share_of_all_or_none_has_the_exact_interval_over_patients():
+    assert share_interval(1.0, np.ones(50), n_patients=7) == exact_interval(7, 7)
+    assert share_interval(0.0, np.zeros(0), n_patients=7) == exact_interval(0, 7)
+
+
+def test_any_other_share_has_the_interval_of_its_resamples_where_they_vary():
+    replicates = np.random.default_rng(0).random(200)
+    assert share_interval(0.4, replicates, n_patients=9) == tuple(percentile_interval(replicates))
+    for value, same in ((0.4, np.full(9, 0.4)), (0.4, np.zeros(0)), (NAN, replicates)):
+        assert np.isnan(share_interval(value, same, n_patients=9)).all()

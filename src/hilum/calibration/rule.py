@@ -4,7 +4,7 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float, Real
+from jaxtyping import Bool, Float, Int64, Real
 
 from hilum.calibration.calibrator import CalibrationFit, fit_calibration, patient_numbers
 from hilum.calibration.map import apply_map
@@ -13,12 +13,14 @@ from hilum.calibration.section import CalibrationSection
 from hilum.calibration.threshold import choose_threshold
 from hilum.errors import InvalidValueError
 from hilum.findings import NIH_FINDINGS, NO_FINDING
-from hilum.metrics import derive_no_finding, wilson_interval
+from hilum.metrics import bootstrap_rates, derive_no_finding, share_interval
 from hilum.records import BundleSpec, Call, FindingRule, Interval, PlattMap, ReferZone
 
 __all__ = ["calibrate", "call", "call_share", "fit_rules", "no_finding_rule"]
 
 PerFilm = Float[np.ndarray, " image"]
+
+_N_REPLICATES = 1000
 
 
 def fit_rules(
@@ -44,20 +46,20 @@ def fit_rules(
     Raises:
         InvalidValueError: The arrays do not fit together, a logit is not finite, a target none of 0, 1, NaN.
 
-    Source: Those of :func:`fit_calibration`, :func:`choose_threshold` and :func:`refer_zone`; Wilson 1927 for the
-        intervals of sensitivity and specificity.
+    Source: Those of :func:`fit_calibration`, :func:`choose_threshold` and :func:`refer_zone`; intervals of sensitivity
+        and specificity as in an evaluation: over patients, by :func:`hilum.metrics.share_interval`.
     """
     section = section or CalibrationSection()
     if logits.shape != targets.shape or logits.shape[1:] != (len(findings),):
         raise InvalidValueError(
             f"logits have shape {logits.shape}, targets {targets.shape}: expected both (image, {len(findings)})"
         )
-    rules = {}
-    for column, name in enumerate(findings):
-        x, y = np.asarray(logits[:, column], dtype=np.float64), np.asarray(targets[:, column], dtype=np.float64)
-        fit = fit_calibration(x, y, patients, method=section.method, shrinkage=section.shrinkage)
-        rules[name] = _rule(apply_map(fit.calibration, x), y, patients, fit=fit, section=section)
-    return rules
+    fits = {
+        name: fit_calibration(x, y, patients, method=section.method, shrinkage=section.shrinkage)
+        for name, x, y in zip(findings, logits.T, targets.T, strict=True)
+    }
+    probabilities = [apply_map(fit.calibration, x) for fit, x in zip(fits.values(), logits.T, strict=True)]
+    return _rules(fits, np.column_stack(probabilities), targets, patients, section=section)
 
 
 def no_finding_rule(
@@ -90,7 +92,9 @@ def no_finding_rule(
     n_nothing, n_something = int((nothing == 1).sum()), int((nothing == 0).sum())
     reason = "" if n_nothing and n_something else f"{n_nothing} films without any finding, {n_something} with one"
     fit = CalibrationFit(PlattMap(), reason)
-    return _rule(probabilities, nothing, patients, fit=fit, section=section or CalibrationSection(), refers=False)
+    columns = probabilities[:, None], nothing[:, None]
+    section = section or CalibrationSection()
+    return _rules({NO_FINDING: fit}, *columns, patients, section=section, refers=False)[NO_FINDING]
 
 
 def calibrate(
@@ -158,40 +162,48 @@ def _rest(share: Interval) -> float:
     return 1 - share.value
 
 
-def _rule(
-    probabilities: PerFilm,
-    targets: PerFilm,
+def _rules(
+    fits: Mapping[str, CalibrationFit],
+    probabilities: Float[np.ndarray, "image finding"],
+    targets: Real[np.ndarray, "image finding"],
     patients: Sequence[Hashable] | None,
     *,
-    fit: CalibrationFit,
     section: CalibrationSection,
     refers: bool = True,
-) -> FindingRule:
-    threshold = choose_threshold(
+) -> dict[str, FindingRule]:
+    targets = np.asarray(targets, dtype=np.float64)
+    groups = patient_numbers(patients, len(targets))
+    thresholds = [_threshold(*column, section) for column in zip(probabilities.T, targets.T, strict=True)]
+    rates = bootstrap_rates(probabilities >= np.array(thresholds), targets, groups, n_replicates=_N_REPLICATES)
+    rules = {}
+    for column, ((name, fit), threshold) in enumerate(zip(fits.items(), thresholds, strict=True)):
+        said, truth = probabilities[:, column], targets[:, column]
+        present, absent = truth == 1, truth == 0
+        zone = _zone(said, truth, patients, threshold, section) if refers else None
+        lacks_zone = refers and zone is None and not math.isnan(threshold)
+        rules[name] = FindingRule(
+            calibration=fit.calibration,
+            threshold=threshold,
+            threshold_rule=section.threshold,
+            sensitivity=_share((said >= threshold)[present], groups[present], rates.sensitivity[:, column], threshold),
+            specificity=_share((said < threshold)[absent], groups[absent], rates.specificity[:, column], threshold),
+            refer=zone,
+            n_positive=int(present.sum()),
+            n_negative=int(absent.sum()),
+            n_patients=0 if patients is None else len(np.unique(groups[present | absent])),
+            reason="; ".join(filter(None, (fit.reason, _too_few(section) if lacks_zone else ""))),
+        )
+    return rules
+
+
+def _threshold(probabilities: PerFilm, targets: PerFilm, section: CalibrationSection) -> float:
+    return choose_threshold(
         probabilities,
         targets,
         rule=section.threshold,
         beta=section.beta,
         sensitivity=section.sensitivity,
         cost_ratio=section.cost_ratio,
-    )
-    zone = _zone(probabilities, targets, patients, threshold, section) if refers else None
-    reason = fit.reason
-    if refers and zone is None and not math.isnan(threshold):
-        reason = "; ".join(filter(None, (reason, _too_few(section))))
-    present, absent = probabilities[targets == 1], probabilities[targets == 0]
-    groups = patient_numbers(patients, len(targets))[~np.isnan(targets)]
-    return FindingRule(
-        calibration=fit.calibration,
-        threshold=threshold,
-        threshold_rule=section.threshold,
-        sensitivity=_share(present >= threshold, threshold),
-        specificity=_share(absent < threshold, threshold),
-        refer=zone,
-        n_positive=len(present),
-        n_negative=len(absent),
-        n_patients=0 if patients is None else len(np.unique(groups)),
-        reason=reason,
     )
 
 
@@ -217,9 +229,15 @@ def _too_few(section: CalibrationSection) -> str:
     return f"no refer zone: it takes {needed[0]} patients with the finding and {needed[1]} without it"
 
 
-def _share(hits: Bool[np.ndarray, " image"], threshold: float) -> Interval:
+def _share(
+    hits: Bool[np.ndarray, " film"],
+    groups: Int64[np.ndarray, " film"],
+    replicates: Float[np.ndarray, " replicate"],
+    threshold: float,
+) -> Interval:
     """Return a share with its interval; without films, or without a threshold to call them at, there is none."""
-    if len(hits) == 0 or np.isnan(threshold):
+    if len(hits) == 0 or math.isnan(threshold):
         return Interval()
-    low, high = wilson_interval(int(hits.sum()), len(hits))
-    return Interval(value=float(hits.mean()), low=low, high=high)
+    value = float(hits.mean())
+    low, high = share_interval(value, replicates, n_patients=len(np.unique(groups)))
+    return Interval(value=value, low=low, high=high)

@@ -19,7 +19,7 @@ from hilum.metrics import (
     measure_map,
     percentile_interval,
     random_heat,
-    wilson_interval,
+    share_interval,
 )
 from hilum.records import Estimate, FindingLocalisation, MapScores
 
@@ -297,10 +297,10 @@ def _each_overlap(
 
 
 def _estimate(resamples: Float64[np.ndarray, " resample"], n_patients: int) -> Estimate:
-    """Return the first value with the interval of the others; a value of 0 or 1 has Wilson's over patients."""
+    """Return the first value with the interval of the others; a value of 0 or 1 has the exact one over patients."""
     value = float(resamples[0])
     if math.isfinite(value) and len(resamples) > 1 and value in (0.0, 1.0):
-        low, high = wilson_interval(round(value) * n_patients, n_patients)
+        low, high = share_interval(value, resamples[1:], n_patients=n_patients)
         return Estimate(value=value, low=low, high=high)
     return _gain(resamples)
 

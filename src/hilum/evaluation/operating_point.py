@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Int64
 
 from hilum.evaluation.finding_films import Films
 from hilum.evaluation.tally import Tally, estimate, ratio
-from hilum.metrics import exact_interval
+from hilum.metrics import share_interval
 from hilum.records import Interval, OperatingPoint, PredictiveValues
 
 __all__ = ["call_values", "measure_calls", "middle"]
@@ -64,15 +64,11 @@ def middle(cuts: Float[np.ndarray, " image"]) -> float:
 
 
 def _rate(right: Bool[np.ndarray, " film"], member: Int64[np.ndarray, " film"], draws: Draws) -> Interval:
-    """Give a share its interval: from the resamples, or the exact one over patients where resamples cannot vary."""
     if not len(right):
         return Interval()
-    if right.all() or not right.any():
-        n_groups = len(np.unique(member))
-        low, high = exact_interval(n_groups * int(right.all()), n_groups)
-        return Interval(value=float(right.mean()), low=low, high=high)
-    found = estimate(draws, "")
-    return Interval(value=float(right.mean()), low=found.low, high=found.high)
+    value = float(right.mean())
+    low, high = share_interval(value, draws[1:], n_patients=len(np.unique(member)))
+    return Interval(value=value, low=low, high=high)
 
 
 def _predictive(

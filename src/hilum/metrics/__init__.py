@@ -16,6 +16,7 @@ from hilum.metrics.calibration import (
     brier_score,
     brier_terms,
     calibration_error,
+    calibration_error_interval,
     calibration_error_terms,
     ece_by_chance,
     log_likelihood_terms,
@@ -48,6 +49,7 @@ from hilum.metrics.interval import (
     macro_mean,
     mean_over_findings,
     percentile_interval,
+    share_interval,
     wilson_interval,
 )
 from hilum.metrics.known import keep_known
@@ -121,6 +123,7 @@ __all__ = [
     "brier_score",
     "brier_terms",
     "calibration_error",
+    "calibration_error_interval",
     "calibration_error_terms",
     "calibration_slope",
     "centre_heat",
@@ -166,6 +169,7 @@ __all__ = [
     "reliability_terms",
     "roc_curve",
     "sensitivity_at_specificity",
+    "share_interval",
     "specificity_at_sensitivity",
     "subset_accuracy",
     "subset_accuracy_terms",

@@ -16,6 +16,7 @@ __all__ = [
     "macro_mean",
     "mean_over_findings",
     "percentile_interval",
+    "share_interval",
     "wilson_interval",
 ]
 
@@ -153,6 +154,37 @@ def exact_interval(successes: int, n: int, *, level: float = 0.95) -> tuple[floa
     low = 0.0 if successes == 0 else float(betaincinv(successes, n - successes + 1, tail))
     high = 1.0 if successes == n else float(betaincinv(successes + 1, n - successes, 1 - tail))
     return low, high
+
+
+def share_interval(
+    value: float, replicates: Real[np.ndarray, " replicate"], *, n_patients: int, level: float = 0.95
+) -> tuple[float, float]:
+    """Return the bootstrap percentile interval of a share of films, or the exact one where the share is 0 or 1.
+
+    Resamples of films that are all right are all right: their percentiles would promise certainty. The interval is then
+    that of :func:`exact_interval` over patients, since the films of one patient resemble each other.
+
+    Args:
+        value: The share of the films as they are; NaN if undefined.
+        replicates: Of resamples of patients; NaN where one lacks such films.
+        n_patients: Patients with such films.
+        level: Confidence.
+
+    Returns:
+        NaN ends where the share is undefined, or every resample gives the same one between 0 and 1.
+
+    Raises:
+        InvalidValueError: ``level`` is not between 0 and 1.
+
+    Example:
+        >>> low, high = share_interval(1.0, np.ones(1000), n_patients=20)
+        >>> round(low, 3), high
+        (0.832, 1.0)
+    """
+    if value in (0.0, 1.0):
+        return exact_interval(round(value) * n_patients, n_patients, level=level)
+    low, high = (float(end) for end in percentile_interval(replicates, level=level))
+    return (low, high) if low < high and not math.isnan(value) else (math.nan, math.nan)
 
 
 def check_level(level: float) -> float:

@@ -39,8 +39,8 @@ class FindingRule(Record):
         calibration: From logit to probability; Platt's map that changes nothing where none could be fitted.
         threshold: Probability from which on the finding counts as present; NaN if it could not be chosen.
         threshold_rule: How the threshold was chosen, such as ``youden``; empty where nobody said.
-        sensitivity: On validation at this threshold, with its 95 % interval.
-        specificity: On validation at this threshold, with its 95 % interval.
+        sensitivity: On validation at this threshold, with its 95 % interval over patients.
+        specificity: On validation at this threshold, with its 95 % interval over patients.
         refer: Between which probabilities a person should look; None where no zone could be promised.
         n_positive: Validation films with the finding.
         n_negative: Validation films without it.
