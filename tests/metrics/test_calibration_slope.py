@@ -165,3 +165,21 @@ def test_wrong_input_is_refused():
         calibration_slope(np.array([0.1, 0.2]), np.array([0.0, 1.0]), np.arange(3))
     with pytest.raises(InvalidValueError, match=r"probabilities hold 1\.5"):
         calibration_slope(np.array([0.1, 1.5]), np.array([0.0, 1.0]), np.arange(2))
+
+
+@pytest.mark.parametrize("said", [0.0, 1e-320, 0.5, 1 - 1e-12, 1.0])
+@pytest.mark.parametrize("n_present", [1, 50, 999])
+def test_the_intercept_is_found_from_the_ends_of_the_scale(said, n_present):
+    targets = (np.arange(1000) < n_present).astype(float)
+    found = calibration_slope(np.full(1000, said), targets, np.arange(1000)).intercept
+    moved = min(max(said, 1e-7), 1 - 1e-7)
+    expected = np.log(n_present / (1000 - n_present)) - (np.log(moved) - np.log1p(-moved))
+    assert found.value == pytest.approx(expected, abs=1e-9)
+    assert found.low < found.value < found.high
+
+
+def test_the_intercept_of_probabilities_at_both_ends_is_the_most_likely_one():
+    probabilities, targets = np.repeat([0.0, 1.0], 100), np.arange(200) % 3 == 0
+    found = calibration_slope(probabilities, targets.astype(float), np.arange(200)).intercept
+    logits = np.repeat([-1, 1], 100) * (np.log(1 - 1e-7) - np.log(1e-7))
+    assert (1 / (1 + np.exp(-logits - found.value))).sum() == pytest.approx(targets.sum(), abs=1e-6)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64, Real, Shaped
+from scipy.optimize import brentq
 from scipy.special import expit, ndtri
 
 from hilum.errors import InvalidValueError
@@ -20,6 +21,8 @@ _SMALLEST = 1e-7
 """Probabilities nearer to 0 or 1 than a float32 can be to 1 count as this near: the logit of 0 is infinite."""
 
 _MOST_STEPS = 100
+_WORST_CONDITION = 1e12
+_DIVIDED = "undefined: the films with and without the finding are almost divided by one probability"
 
 
 class Coefficient(NamedTuple):
@@ -90,7 +93,7 @@ def calibration_slope(
         return CalibrationSlope(Coefficient(reason=reason), Coefficient(reason=reason))
     member = np.unique(groups[known], return_inverse=True)[1].astype(np.int64)
     ones = np.ones((len(logits), 1))
-    intercept = _fit(ones, logits, present, member)
+    intercept = _with_errors(ones, np.array([_shift(logits, float(present.mean()))]), logits, present, member)
     reason = _no_slope(logits, present)
     if reason:
         return CalibrationSlope(Coefficient(reason=reason), intercept)
@@ -120,6 +123,18 @@ def _no_slope(logits: Float[np.ndarray, " known"], present: Bool[np.ndarray, " k
     return ""
 
 
+def _shift(logits: Float[np.ndarray, " known"], share: float) -> float:
+    """Return what, added to all logits, makes the mean probability ``share``: the most likely intercept.
+
+    Newton's method loses its way where all probabilities are at 0 or 1; a root between two bounds is always found.
+    """
+    wanted = math.log(share) - math.log1p(-share)
+    low, high = wanted - float(logits.max()), wanted - float(logits.min())
+    if low == high:
+        return low
+    return float(brentq(lambda shift: expit(logits + shift).mean() - share, low - 1, high + 1, xtol=1e-13))
+
+
 def _fit(
     design: Float[np.ndarray, "known term"],
     offset: Float[np.ndarray, " known"],
@@ -140,7 +155,7 @@ def _fit(
         likelihood = _log_likelihood(design @ weights + offset, present)
         if np.abs(step).max() <= 1e-12 * (1 + np.abs(weights).max()):
             return _with_errors(design, weights, offset, present, member)
-    return Coefficient(reason="undefined: the films with and without the finding are almost divided by one probability")
+    return Coefficient(reason=_DIVIDED)
 
 
 def _with_errors(
@@ -154,7 +169,10 @@ def _with_errors(
     if n_groups < 2:
         return Coefficient(value, reason="no interval: all films are of one patient")
     predicted = expit(design @ weights + offset)
-    inverse = np.linalg.inv(design.T @ (design * (predicted * (1 - predicted))[:, None]))
+    information = design.T @ (design * (predicted * (1 - predicted))[:, None])
+    if not np.linalg.cond(information) < _WORST_CONDITION:
+        return Coefficient(reason=_DIVIDED)
+    inverse = np.linalg.inv(information)
     scores = np.zeros((n_groups, n_terms))
     np.add.at(scores, member, design * (present - predicted)[:, None])
     correction = n_groups / (n_groups - 1) * (n_images - 1) / (n_images - n_terms)
