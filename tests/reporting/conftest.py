@@ -271,7 +271,7 @@ def full(whole, divided):
     """Everything an evaluation can hold: zones, groups, published results, flags, looks."""
     zone = ReferEvaluation(
         low=0.1, high=0.4, referred=some(0.25), missed=some(0.08), allowed_missed=0.1, false_alarms=some(0.12),
-        allowed_false_alarms=0.1, n_calibration=1234, in_band=True,
+        allowed_false_alarms=0.1, n_calibration=1234, in_band=True, false_alarms_in_band=True,
     )  # fmt: skip
     zones = {"Effusion": zone, "Mass": zone.model_copy(update={"in_band": False}),
              "Hernia": zone.model_copy(update={"in_band": None})}  # fmt: skip

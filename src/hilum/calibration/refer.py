@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float, Int64, Real
+from jaxtyping import Float, Int64, Real
 
 from hilum.calibration.calibrator import patient_numbers
 from hilum.errors import InvalidValueError
@@ -29,12 +29,12 @@ def refer_zone(
 ) -> ReferZone | None:
     """Find the narrowest zone around the threshold that keeps two promises (conformal risk control).
 
-    What is promised: of a new patient with the finding, who comes from where these patients come from, the expected
-    share of films with it that are called absent (below the zone) is at most ``allowed_missed``; likewise for films
-    without it that are called present. It holds on average over patients and over draws of the calibration patients,
-    not for every patient, and whatever the model; patients, not films, are the units. It takes the network as given
-    before these films were seen: a checkpoint chosen on them makes the promise a little too bright. Calibration fitted
-    on them does no harm where it keeps the order of films strictly (all but ``isotonic``).
+    What is promised: of the films with the finding of new patients, who come from where these come from, at most the
+    share ``allowed_missed`` is expected to be called absent (below the zone); likewise of films without it, to be
+    called present. It holds on average over new films and over draws of the calibration patients, not for every patient, and
+    whatever the model. It takes the network as given before these films were seen: a checkpoint chosen on them makes
+    the promise a little too bright. Calibration fitted on them does no harm where it keeps the order of films strictly
+    (all but ``isotonic``).
 
     Args:
         probabilities: One per film.
@@ -52,8 +52,11 @@ def refer_zone(
         InvalidValueError: A share is not between 0 and 1, a probability NaN, a target none of 0, 1, NaN, or there are
             not as many patients as films.
 
-    Source: Angelopoulos et al., "Conformal Risk Control", ICLR 2024 (arXiv 2208.02814), theorem 1, with bound B = 1,
-        once per class, a patient's loss being the share of wrong films.
+    Source: Angelopoulos et al., "Conformal Risk Control", ICLR 2024 (arXiv 2208.02814), theorem 1, once per class; a
+        patient's loss is the number of wrong films minus ``allowed`` times the number of films, so that films count
+        alike. Departure: the bound B is the loss of a patient with the mean number of films, all wrong, where the
+        theorem takes the largest; with equally many films per patient they are the same, and with one film each it is
+        the usual conformal quantile.
     """
     for name, share in (("allowed_missed", allowed_missed), ("allowed_false_alarms", allowed_false_alarms)):
         if not 0 < share < 1:
@@ -82,15 +85,12 @@ def refer_zone(
 
 
 def _lowest_kept(values: Float[np.ndarray, " film"], groups: Int64[np.ndarray, " film"], allowed: float) -> float:
-    """Return the highest cut below which the patients' mean share of films, plus one patient's worth, is allowed."""
-    numbers, inverse, count = np.unique(groups, return_inverse=True, return_counts=True)
-    budget = allowed * (len(numbers) + 1) - 1
-    order = np.argsort(values, kind="stable")
-    rising = values[order]
-    lost = np.concatenate([[0.0], np.cumsum(1 / count[inverse[order]])])
+    """Return the highest cut below which no more films lie than are allowed, were one more patient wholly below it."""
+    one_patient = len(values) / len(np.unique(groups))
+    budget = allowed * (len(values) + one_patient) - one_patient
+    rising = np.sort(values)
     strictly_below = np.searchsorted(rising, rising, side="left")
-    kept: Bool[np.ndarray, " film"] = lost[strictly_below] <= budget + 1e-9
-    return float(rising[np.flatnonzero(kept)[-1]])
+    return float(rising[np.flatnonzero(strictly_below <= budget + 1e-9)[-1]])
 
 
 def _just_above(value: float, values: Float[np.ndarray, " film"]) -> float:

@@ -1,7 +1,7 @@
 """Does a refer zone do on these films what it promised?"""
 
 import numpy as np
-from jaxtyping import Float, Real
+from jaxtyping import Bool, Float, Int64, Real
 
 from hilum.evaluation.finding_films import Films
 from hilum.evaluation.tally import Tally, estimate
@@ -16,21 +16,15 @@ _NORMAL_95 = 1.644853626951472
 def refer_values(
     films: Films, low: Float[np.ndarray, " image"], high: Float[np.ndarray, " image"]
 ) -> dict[str, Real[np.ndarray, " image"]]:
-    """Return what is summed, per film.
-
-    The promise is one about patients, so the share of a patient's films that are missed counts once, however many films
-    the patient has.
-    """
+    """Return what is summed, per film; a patient's films share one unit in ``patients_with`` and ``_without``."""
     cleared, called = films.probabilities < low, films.probabilities >= high
-    per_patient = np.bincount(films.member, weights=films.present)[films.member]
-    once = films.present / np.maximum(per_patient, 1)
     return {
         "in_zone": films.known & ~cleared & ~called,
         "known": films.known,
         "missed": films.present & cleared,
         "false_alarms": films.absent & called,
-        "patients_missed": once * cleared,
-        "patients_with": once,
+        "patients_with": _units(films.present, films.member),
+        "patients_without": _units(films.absent, films.member),
     }
 
 
@@ -43,28 +37,37 @@ def measure_refer(tally: Tally, zone: ReferZone, low: float, high: float) -> Ref
         low: Its lower end, where folds have their own the mean.
         high: Its upper end.
     """
-    missed = estimate(tally.share("missed", "present"), "no film has the finding")
+    missed, false_alarms = tally.share("missed", "present"), tally.share("false_alarms", "absent")
+    n_with, n_without = tally["patients_with"][0], tally["patients_without"][0]
     return ReferEvaluation(
         low=low,
         high=high,
         referred=estimate(tally.share("in_zone", "known"), "no film has a known label"),
-        missed=missed,
+        missed=estimate(missed, "no film has the finding"),
         allowed_missed=zone.allowed_missed,
-        false_alarms=estimate(tally.share("false_alarms", "absent"), "every film has the finding"),
+        false_alarms=estimate(false_alarms, "every film has the finding"),
         allowed_false_alarms=zone.allowed_false_alarms,
         n_calibration=zone.n_patients_with,
-        in_band=_in_band(tally, zone),
+        in_band=_in_band(missed, zone.allowed_missed, n_with, zone.n_patients_with),
+        false_alarms_in_band=_in_band(false_alarms, zone.allowed_false_alarms, n_without, zone.n_patients_without),
     )
 
 
-def _in_band(tally: Tally, zone: ReferZone) -> bool | None:
-    """Say whether the promise is exceeded by no more than chance explains; None where no film has the finding.
+def _units(chosen: Bool[np.ndarray, " image"], member: Int64[np.ndarray, " image"]) -> Float[np.ndarray, " image"]:
+    """Return 1 / (chosen films of the patient) for chosen films: their sum is the number of patients."""
+    per_patient = np.bincount(member, weights=chosen)[member]
+    return chosen / np.maximum(per_patient, 1)
 
-    Chance had its say twice: when the patients came on whom the zone was fitted, and when these came.
+
+def _in_band(shares: Float[np.ndarray, " draw"], allowed: float, n_here: float, n_behind: int) -> bool | None:
+    """Say whether a share exceeds what was allowed by no more than chance explains; None where it is undefined.
+
+    Chance had its say twice: when the patients came on whom the zone was fitted, and when these came. How much say is
+    seen in the resamples of these; without resamples every patient counts as one film.
     """
-    missed, n_with = tally.share("patients_missed", "patients_with")[0], tally["patients_with"][0]
-    if np.isnan(missed):
+    if np.isnan(shares[0]):
         return None
-    binomial = zone.allowed_missed * (1 - zone.allowed_missed)
-    error = np.sqrt(binomial / n_with + binomial / max(zone.n_patients_with, 1))
-    return bool(missed <= zone.allowed_missed + _NORMAL_95 * error)
+    others = shares[1:][~np.isnan(shares[1:])]
+    variance = float(others.var()) if len(others) else allowed * (1 - allowed) / n_here
+    error = np.sqrt(variance * (1 + n_here / max(n_behind, 1)))
+    return bool(shares[0] <= allowed + _NORMAL_95 * error)

@@ -85,8 +85,8 @@ CalibrationMap = Annotated[PlattMap | TemperatureMap | BetaMap | IsotonicMap, Fi
 class ReferZone(Record):
     """Below ``low`` a finding is called absent, from ``high`` on present, and between a person should look.
 
-    The promise is one about patients, on average: of a new patient with the finding, the expected share of films called
-    absent is at most ``allowed_missed``; of one without, the share called present at most ``allowed_false_alarms``.
+    The promise is one about films of new patients, on average: of those with the finding, the share called absent is
+    expected to be at most ``allowed_missed``; of those without, the share called present ``allowed_false_alarms``.
 
     Attributes:
         low: At most the threshold.

@@ -173,9 +173,9 @@ class ReferEvaluation(Record):
         false_alarms: Share of the films without it that are called present.
         allowed_false_alarms: What was promised at most.
         n_calibration: Patients with the finding behind the zone.
-        in_band: Whether the mean over patients of what is missed exceeds the promise by no more than chance explains
-            (95 %, one-sided binomial over patients, of these films and of those behind the zone); None where no film
-            has the finding.
+        in_band: Whether ``missed`` exceeds the promise by no more than chance explains, in these films and in those
+            behind the zone (95 %, one-sided, patients taken together); None where no film has the finding.
+        false_alarms_in_band: The same of ``false_alarms``; None where every film has the finding.
     """
 
     low: Number
@@ -187,6 +187,7 @@ class ReferEvaluation(Record):
     allowed_false_alarms: Number
     n_calibration: int
     in_band: bool | None
+    false_alarms_in_band: bool | None = None
 
 
 class MacroMetric(Interval):

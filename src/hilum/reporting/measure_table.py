@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from hilum.records import Evaluation, FindingEvaluation, FixedRate, PredictiveValues
+from hilum.findings import title_of
+from hilum.records import Evaluation, FindingEvaluation, FixedRate, PredictiveValues, ReferEvaluation
 from hilum.reporting.table import BLANK, Cell, Table, no_finding_title
-from hilum.reporting.wording import fixed, percent, title_of
+from hilum.wording import fixed, percent
 
 __all__ = [
     "calibration_rows",
@@ -66,11 +67,10 @@ def refer_rows(evaluation: Evaluation) -> Table | None:
         "false alarms",
         "allowed",
         "patients behind",
-        "promise on missed",
+        "promises",
     )
     table = Table(columns)
     for name, zone in zones:
-        kept = {True: "kept", False: "broken", None: "cannot be said"}[zone.in_band]
         table.add(
             name,
             Cell(f"{percent(zone.low)} to {percent(zone.high)}"),
@@ -80,9 +80,21 @@ def refer_rows(evaluation: Evaluation) -> Table | None:
             table.measured(zone.false_alarms),
             table.share(zone.allowed_false_alarms, "nothing was promised"),
             Cell(f"{zone.n_calibration:,}"),
-            Cell(kept),
+            Cell(_kept(zone)),
         )
     return table
+
+
+def _kept(zone: ReferEvaluation) -> str:
+    """Say of both promises whether they were kept."""
+    broken = [
+        words
+        for words, held in (("missed", zone.in_band), ("false alarms", zone.false_alarms_in_band))
+        if held is False
+    ]
+    if broken:
+        return f"broken: {' and '.join(broken)}"
+    return "kept" if zone.in_band and zone.false_alarms_in_band else "cannot be said"
 
 
 def rank_rows(evaluation: Evaluation) -> Table | None:
