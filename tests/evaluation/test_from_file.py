@@ -87,6 +87,25 @@ def test_films_match_whatever_their_ending(files):
 
 
 @pytest.mark.parametrize("side", [0, 1])
+@pytest.mark.parametrize("folder", ["images_001/images/", r"C:\\nih\\images\\"])
+def test_films_match_where_one_file_names_folders(files, side, folder, tmp_path):
+    reference = evaluate(files)
+    change(files[side], lambda lines: [lines[0], *(f"{folder}{line}" for line in lines[1:])])
+    found = evaluate(files, predictions_path=tmp_path / "judged.csv")
+    assert written(found) == written(reference)
+    assert f"\n{FILMS[0]}.png," in (tmp_path / "judged.csv").read_text()
+
+
+def test_folders_count_where_names_alone_are_not_enough(files):
+    change(files[0], lambda lines: [*lines, *(f"other/{line}" for line in lines[1:])])
+    found = evaluate(files)
+    assert found.counts["films evaluated"] == 30
+    assert found.counts["predictions without a label"] == 30
+    change(files[1], lambda lines: [lines[0], *(f"other/{line}" for line in lines[1:])])
+    assert evaluate(files).counts["films evaluated"] == 30
+
+
+@pytest.mark.parametrize("side", [0, 1])
 def test_a_film_that_stands_twice_is_refused(files, side):
     change(files[side], lambda lines: [*lines, lines[1]])
     with pytest.raises(DataError, match=rf"{files[side].name}: 1 film twice in it \({FILMS[0]}.png\).*keep the row"):

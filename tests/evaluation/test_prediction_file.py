@@ -30,6 +30,22 @@ def test_every_form_of_column_is_read(write, image, prefix, thickening, name):
     assert (table.n_refused, table.ignored, table.source) == (0, (), name)
 
 
+@pytest.mark.parametrize(
+    "image", ["image index", "Image_Index", "IMAGE-ID", "Image", "image_name", "filename", "File", "path"]
+)
+@pytest.mark.parametrize("thickening", ["PleuralThickening", "prob_pleural-thickening", "PROB_PLEURAL THICKENING"])
+def test_case_blanks_dashes_and_underscores_in_names_do_not_count(write, image, thickening):
+    table = read_predictions(write(f"mass,{image},{thickening}\n0.25,a.png,0.5\n"))
+    assert (table.image_ids, table.findings) == (("a.png",), ("Mass", "Pleural_Thickening"))
+    np.testing.assert_array_equal(table.probabilities, [[0.25, 0.5]])
+    assert table.ignored == ()
+
+
+def test_the_likeliest_of_several_columns_of_films_is_taken(write):
+    table = read_predictions(write("path,image,Image Index,prob_Mass\n/x/a.png,b,a.png,0.5\n"))
+    assert (table.image_ids, table.ignored) == (("a.png",), ("image",))
+
+
 def test_hilums_own_form_is_read_and_refused_films_are_counted(write):
     path = write(
         "image_id,path,status,reason,score_Mass,score_Hernia,probability_Mass,probability_Hernia,call_Mass,call_Hernia\n"
@@ -75,6 +91,9 @@ def test_the_order_of_the_file_is_kept(write):
             r"p\.csv line 3: prob_Mass is '1.01'; expected a probability between 0",
         ),
         ("image_id,prob_Mass\na,-0.1\n", "line 2: prob_Mass is '-0.1'"),
+        ("image_id,prob_Mass\na,-3.2\n", r"\(turn logits x into 1 / \(1 \+ exp\(-x\)\), percent into shares\)"),
+        ("image_id,prob_Mass\na,inf\n", "line 2: prob_Mass is 'inf'.*leave out films"),
+        ("image_id,prob_Mass\na,0.1\n,0.2\n", "line 3: image_id is empty; expected the name of a film"),
         ("image_id,prob_Mass\na,nan\n", "line 2: prob_Mass is 'nan'"),
         ("image_id,prob_Mass\na,\n", "line 2: prob_Mass is empty.*not answered"),
         ("image_id,prob_Mass\na,0.1\n\nb,high\n", "line 4: prob_Mass is 'high'"),

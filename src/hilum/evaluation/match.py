@@ -1,5 +1,6 @@
 """Films that two files have in common: what one of them answered, and what the other knows."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +10,17 @@ from jaxtyping import Float64, Int64, Shaped
 
 from hilum.data import SPLITS
 from hilum.errors import DataError
-from hilum.evaluation.caution import count_films
 from hilum.evaluation.composite import add_composites
 from hilum.evaluation.label_file import Truth, read_truth
 from hilum.evaluation.prediction_file import PredictionTable, read_predictions
-from hilum.findings import NIH_FINDINGS, NO_FINDING, get_finding
+from hilum.findings import NIH_FINDINGS, NO_FINDING, title_of
 from hilum.metrics import no_finding_target
+from hilum.wording import count
 
 __all__ = ["Matched", "match_files"]
 
 _ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm")
+_FOLDER = re.compile(r".*[/\\]")
 _NAMED_IN_A_MESSAGE = 5
 
 
@@ -29,7 +31,7 @@ class Matched:
     Attributes:
         answers: The file of predictions.
         truth: The file of labels.
-        image_ids: Films, as the predictions name them.
+        image_ids: Films, as the predictions name them; without folders where the labels name none.
         findings: What was answered, and what could be derived from it.
         probabilities: In [0, 1].
         targets: 1 present, 0 absent, NaN unknown.
@@ -70,11 +72,10 @@ def match_files(predictions: Path, labels: Path | None) -> Matched:
     """
     answers = read_predictions(predictions)
     truth = read_truth(labels) if labels else _own_truth(answers)
-    rows_by_key = _rows_by_key(truth.image_ids, truth.source)
+    answered, labelled = _without_folders(answers.image_ids, truth.image_ids)
+    rows_by_key = _rows_by_key(labelled, truth.source)
     pairs = [
-        (row, rows_by_key[key])
-        for key, row in _rows_by_key(answers.image_ids, answers.source).items()
-        if key in rows_by_key
+        (row, rows_by_key[key]) for key, row in _rows_by_key(answered, answers.source).items() if key in rows_by_key
     ]
     if not pairs:
         raise DataError(
@@ -96,7 +97,7 @@ def match_files(predictions: Path, labels: Path | None) -> Matched:
     return Matched(
         answers=answers,
         truth=truth,
-        image_ids=tuple(answers.image_ids[row] for row in rows),
+        image_ids=tuple(answered[row] for row in rows),
         findings=findings,
         probabilities=probabilities,
         targets=_targets(truth, there, findings),
@@ -106,6 +107,15 @@ def match_files(predictions: Path, labels: Path | None) -> Matched:
         warnings=(*_unmatched(answers, truth, counts, findings), *derived, *_not_test(splits)),
         counts=counts,
     )
+
+
+def _without_folders(answered: Sequence[str], labelled: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Leave folders out where one file names them, the other does not, and every film still has a name of its own."""
+    plain = [[_FOLDER.sub("", name) for name in names] for names in (answered, labelled)]
+    with_folders = [names != list(whole) for names, whole in zip(plain, (answered, labelled), strict=True)]
+    if all(with_folders) or any(len(set(names)) < len(names) for names in plain):
+        return answered, labelled
+    return plain[0], plain[1]
 
 
 def film_key(image_id: str) -> str:
@@ -139,7 +149,7 @@ def _rows_by_key(image_ids: Sequence[str], source: str) -> dict[str, int]:
     if len(rows) < len(image_ids):
         twice = [name for row, name in enumerate(image_ids) if rows[film_key(name)] != row]
         raise DataError(
-            f"{source}: {count_films(len(twice))} twice in it ({', '.join(twice[:_NAMED_IN_A_MESSAGE])}). "
+            f"{source}: {count(len(twice), 'film')} twice in it ({', '.join(twice[:_NAMED_IN_A_MESSAGE])}). "
             "Every film may stand once: keep the row that counts."
         )
     return rows
@@ -164,16 +174,16 @@ def _unmatched(
 ) -> Iterable[str]:
     without_label, without_answer = counts["predictions without a label"], counts["labels without a prediction"]
     if without_label:
-        yield f"Left out: {count_films(without_label)} of {answers.source} without a label in {truth.source}."
+        yield f"Left out: {count(without_label, 'film')} of {answers.source} without a label in {truth.source}."
     if without_answer:
-        yield f"Left out: {count_films(without_answer)} of {truth.source} without a prediction in {answers.source}."
+        yield f"Left out: {count(without_answer, 'film')} of {truth.source} without a prediction in {answers.source}."
     if answers.n_refused:
-        yield f"In no figure: {count_films(answers.n_refused)} that the model did not answer."
+        yield f"In no figure: {count(answers.n_refused, 'film')} that the model did not answer."
     if answers.ignored:
         named = ", ".join(answers.ignored[:_NAMED_IN_A_MESSAGE])
         yield f"Ignored columns of {answers.source}, {len(answers.ignored)} in all, such as {named}."
     derived = NO_FINDING if set(NIH_FINDINGS) <= set(truth.findings) else ""
-    missing = [get_finding(name).title for name in findings if name not in (*truth.findings, derived)]
+    missing = [title_of(name) for name in findings if name not in (*truth.findings, derived)]
     if missing:
         yield f"{truth.source} has no labels for {', '.join(missing)}."
 

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +19,22 @@ from hilum.runs import file_digest, write_text
 __all__ = ["IMAGE_COLUMNS", "PredictionTable", "read_predictions", "write_predictions"]
 
 IMAGE_COLUMNS = ("Image Index", "image_id")
+_MARKS = re.compile(r"[\W_]+")
+_IMAGE_NAMES = ("imageindex", "imageid", "image", "imagename", "filename", "file", "imagepath", "path")
 _PREFIXES = ("probability_", "prob_", "")
 _GROUP, _TARGET = "group", "target_"
 _KNOWN_COLUMNS = frozenset({"path", "status", "reason", _GROUP, *IMAGE_COLUMNS})
 _KNOWN_PREFIXES = ("score_", "low_", "high_", "call_", _TARGET)
 _TARGETS = {"1": 1.0, "1.0": 1.0, "0": 0.0, "0.0": 0.0, "": float("nan"), "nan": float("nan")}
 _REFUSED = "refused"
-_BY_FOLDED_NAME = {name.casefold().replace(" ", "_"): name for name in (*FINDINGS, NO_FINDING)}
+
+
+def _folded(name: str) -> str:
+    """Return a name without case, blanks, dashes and underscores."""
+    return _MARKS.sub("", name).casefold()
+
+
+_BY_FOLDED_NAME = {_folded(name): name for name in (*FINDINGS, NO_FINDING)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +67,10 @@ class PredictionTable:
 def read_predictions(path: Path) -> PredictionTable:
     """Read a CSV file (``.csv`` or ``.csv.gz``) of probabilities.
 
-    Films stand under ``Image Index`` or ``image_id``; probabilities under ``probability_<Finding>``,
-    ``prob_<Finding>`` or ``<Finding>``, the first of them that is there, with a blank or an underscore in the name.
-    ``No Finding`` may be one of them. In hilum's own form films also have a ``group`` (whose films belong together) and
-    labels (``target_<Finding>``).
+    Films stand under ``Image Index`` or ``image_id``, or else ``image``, ``filename``, ``file`` or ``path``;
+    probabilities under ``probability_<Finding>``, ``prob_<Finding>`` or ``<Finding>``, the first of them that is there.
+    Case, blanks, dashes and underscores in a name do not count. ``No Finding`` may be one of them. In hilum's own form
+    films also have a ``group`` (whose films belong together) and labels (``target_<Finding>``).
 
     Raises:
         DataError: No such file, no column of films or probabilities, no row, a film that stands twice, a cell that is
@@ -69,7 +80,9 @@ def read_predictions(path: Path) -> PredictionTable:
     if not path.is_file():
         raise DataError(f"there is no prediction file {path}")
     table = read_label_table(path)
-    image_ids = table.column(*IMAGE_COLUMNS)
+    named = _image_column(table)
+    image_ids = table.column(*([named] if named else IMAGE_COLUMNS))
+    _refuse_empty(table, named or IMAGE_COLUMNS[0], image_ids)
     columns = _probability_columns(table)
     status = table.columns.get("status", [""] * len(image_ids))
     rows = [row for row, word in enumerate(status) if word.casefold() != _REFUSED]
@@ -84,7 +97,7 @@ def read_predictions(path: Path) -> PredictionTable:
         probabilities=probabilities,
         n_refused=len(image_ids) - len(rows),
         digest=file_digest(path),
-        ignored=tuple(name for name in table.columns if not _is_known(name, columns.values())),
+        ignored=tuple(name for name in table.columns if not _is_known(name, (named, *columns.values()))),
         groups=_groups(table, rows),
         targets=_targets(table, tuple(columns), rows),
     )
@@ -148,6 +161,18 @@ def _targets(
     return targets
 
 
+def _image_column(table: LabelTable) -> str:
+    """Return the column of films, the likeliest name first; empty where there is none."""
+    by_name = {_folded(column): column for column in reversed(table.columns)}
+    return next((by_name[name] for name in _IMAGE_NAMES if name in by_name), "")
+
+
+def _refuse_empty(table: LabelTable, column: str, image_ids: Sequence[str]) -> None:
+    empty = next((row for row, name in enumerate(image_ids) if not name), None)
+    if empty is not None:
+        raise DataError(f"{table.source} line {table.lines[empty]}: {column} is empty; expected the name of a film")
+
+
 def _probability_columns(table: LabelTable) -> dict[str, str]:
     """Return finding to column, in the file's order; the first prefix that names a finding wins."""
     chosen: dict[str, str] = {}
@@ -175,7 +200,7 @@ def _finding_in(column: str, prefix: str) -> str | None:
     folded = column.casefold()
     if not folded.startswith(prefix):
         return None
-    return _BY_FOLDED_NAME.get(folded.removeprefix(prefix).strip().replace(" ", "_"))
+    return _BY_FOLDED_NAME.get(_folded(folded.removeprefix(prefix)))
 
 
 def _numbers(table: LabelTable, column: str, rows: Sequence[int]) -> Float64[np.ndarray, " row"]:
@@ -206,9 +231,11 @@ def _refuse_calls(source: str, columns: Iterable[str], probabilities: Float64[np
 
 def _wrong_cell(table: LabelTable, column: str, row: int) -> DataError:
     cell = table.columns[column][row]
+    outside = _is_number(cell) and math.isfinite(float(cell))
+    do = "turn logits x into 1 / (1 + exp(-x)), percent into shares" if outside else "leave out films not answered"
     return DataError(
         f"{table.source} line {table.lines[row]}: {column} is {repr(cell) if cell else 'empty'}; expected a "
-        "probability between 0 and 1 (leave out films that were not answered)"
+        f"probability between 0 and 1 ({do})"
     )
 
 
