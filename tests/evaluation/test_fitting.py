@@ -106,6 +106,29 @@ def test_cross_fitting_keeps_the_order_and_is_flagged(files):
         assert found.findings[name].refer.in_band in (True, None)
 
 
+@pytest.mark.parametrize("fitted", ["folds", "elsewhere"])
+def test_the_order_of_tiny_probabilities_is_kept(files, tmp_path, fitted):
+    def shrink(path, name):
+        head, *lines = path.read_text().splitlines()
+        cells = [line.split(",") for line in lines]
+        rows = [",".join([*row[:2], f"{float(row[2]) * 1e-300!r}", *row[3:]]) for row in cells]
+        (tmp_path / name).write_text("\n".join([head, *rows]) + "\n")
+        return tmp_path / name
+
+    tiny = [shrink(path, f"tiny{place}.csv") for place, path in enumerate(files)]
+    plain = evaluate_predictions(tiny[0], None, bootstrap=0)
+    how = {"folds": 3} if fitted == "folds" else {"fit_on": tiny[1]}
+    found = evaluate_predictions(tiny[0], None, bootstrap=0, predictions_path=tmp_path / "judged.csv", **how)
+    assert 0.6 < plain.findings["Mass"].auroc.value == found.findings["Mass"].auroc.value
+
+
+def test_cross_fitted_films_are_written_as_they_were_given(files, tmp_path):
+    found = evaluate_predictions(files[0], None, folds=3, bootstrap=0, predictions_path=tmp_path / "judged.csv")
+    again = evaluate_predictions(tmp_path / "judged.csv", None, bootstrap=0)
+    for name in FINDINGS:
+        assert again.findings[name].auroc.value == found.findings[name].auroc.value
+
+
 def test_a_finding_whose_fold_lacks_a_threshold_has_none():
     logits, targets, groups = made_up(30, 2, seed=4)
     targets[:, 0] = 0

@@ -14,7 +14,7 @@ from hilum.findings import NO_FINDING
 from hilum.metrics import patient_folds
 from hilum.records import FindingRule
 
-__all__ = ["Rules", "apply_rules", "cross_fit", "fit", "fit_elsewhere", "to_logits"]
+__all__ = ["Rules", "apply_rules", "cross_fit", "fit", "fit_elsewhere", "keep_order", "to_logits"]
 
 _SMALLEST = 1e-7
 """A probability of 0 or 1 has no logit; a float32 cannot be nearer to 1."""
@@ -147,6 +147,15 @@ def cross_fit(
     )
     cuts[:, np.isnan(cuts).any(axis=0)] = np.nan
     return replace(plain, zones=zones, probabilities=probabilities, cuts=cuts, low=low, high=high)
+
+
+def keep_order(columns: Columns, given: PerFilm) -> Columns:
+    """Order films by what was given, where calibration made equal what was not: below 1e-7, or on a step of its map."""
+    scores = columns.scores.copy()
+    for place, before in enumerate(given.T):
+        if (np.diff(scores[np.argsort(before, kind="stable"), place]) >= 0).all():
+            scores[:, place] = before
+    return replace(columns, scores=scores)
 
 
 def to_logits(probabilities: PerFilm) -> PerFilm:

@@ -9,7 +9,7 @@ from jaxtyping import Shaped
 
 from hilum.errors import InvalidValueError
 from hilum.evaluation.column import Columns, make_columns
-from hilum.evaluation.fitting import apply_rules, cross_fit, fit_elsewhere, to_logits
+from hilum.evaluation.fitting import apply_rules, cross_fit, fit_elsewhere, keep_order, to_logits
 from hilum.evaluation.honesty import cross_fitted, judge_standing, official_part, thresholds_from_test
 from hilum.evaluation.match import Matched, match_files
 from hilum.evaluation.origin import Origin
@@ -95,8 +95,10 @@ def evaluate_predictions(
         chosen_on = dict.fromkeys(thresholds or {}, thresholds_from)
         if thresholds and thresholds_from in (*_JUDGED, origin.split):
             origin = replace(origin, red_flags=(*origin.red_flags, thresholds_from_test(thresholds_from)))
+    if fit_on or folds:
+        columns = keep_order(columns, matched.probabilities)
     if predictions_path:
-        _write(predictions_path, matched, columns)
+        _write(predictions_path, matched, columns, as_given=bool(folds))
     return evaluate_columns(
         columns,
         thresholds_from=chosen_on,
@@ -135,12 +137,13 @@ def _attributes(matched: Matched) -> dict[str, Shaped[np.ndarray, " image"]]:
     return dict(matched.attributes) | ({"official list": part} if len(set(part.tolist()) - {""}) > 1 else {})
 
 
-def _write(path: Path, matched: Matched, columns: Columns) -> None:
+def _write(path: Path, matched: Matched, columns: Columns, *, as_given: bool) -> None:
+    """Write the judged probabilities; those given where folds have maps of their own, and so no common order."""
     n = len(matched.findings)  # the derived No Finding, if there is one, stands behind these
     write_predictions(
         path,
         matched.image_ids,
-        columns.probabilities[:, :n],
+        matched.probabilities if as_given else columns.probabilities[:, :n],
         findings=matched.findings,
         targets=matched.targets,
         groups=matched.patients,
