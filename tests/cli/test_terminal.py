@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from hilum.cli import _terminal
-from hilum.cli._terminal import clock, complain, count, follow, progress, say, spark, table, wrote
+from hilum.cli._terminal import clock, complain, follow, progress, say, spark, table, wrote
 
 
 @pytest.mark.parametrize(
@@ -31,13 +31,6 @@ def test_signs_that_a_terminal_obeys_are_shown(capsys):
     for text in capsys.readouterr():
         assert "\\x1b]0;title\\x07\\x1b[2J\\x9b31m\\u202egnp.exe" in text
         assert not {"\x1b", "\x07", "\x9b", "\u202e"} & {*text}
-
-
-def test_count():
-    assert count(1, "film") == "1 film"
-    assert count(0, "film") == "0 films"
-    assert count(12340, "film") == "12,340 films"
-    assert count(2, "study", "studies") == "2 studies"
 
 
 def test_spark():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hilum.errors import DataError, UnknownNameError
-from hilum.findings import ANCESTOR_FINDINGS, FINDINGS, NIH_FINDINGS, NO_FINDING, get_finding, parse_labels
+from hilum.findings import ANCESTOR_FINDINGS, FINDINGS, NIH_FINDINGS, NO_FINDING, get_finding, parse_labels, title_of
 
 subsets = st.sets(st.sampled_from(NIH_FINDINGS), min_size=1)
 
@@ -26,7 +26,7 @@ def test_every_finding_explains_itself():
         assert finding.name == name
         assert " " not in name
         assert len(finding.meaning) > 10
-    assert get_finding("Pleural_Thickening").title == "Pleural Thickening"
+    assert title_of("Pleural_Thickening") == "Pleural Thickening"
 
 
 def test_a_misspelt_finding_gets_the_nearest():
@@ -75,7 +75,7 @@ def test_the_vocabulary_may_be_a_smaller_or_another_one():
 
 def test_no_finding_explains_itself_and_is_none_of_the_fourteen():
     nothing = get_finding("No Finding")
-    assert (nothing.name, nothing.title, nothing.meaning) == (
+    assert (nothing.name, title_of(nothing.name), nothing.meaning) == (
         "No Finding",
         "No Finding",
         "none of the fourteen findings",

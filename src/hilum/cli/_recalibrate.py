@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hilum.cli._terminal import follow, progress, say, table, wrote
-from hilum.findings import get_finding
+from hilum.findings import title_of
+from hilum.wording import fixed, measured
 
 if TYPE_CHECKING:
     from hilum.cli._study import JudgeSettings
     from hilum.evaluation import RecalibrationStudy
-    from hilum.records import Interval
 
 __all__ = ["recalibrate_into"]
 
@@ -55,20 +55,14 @@ def recalibrate_into(
 def _show_change(study: "RecalibrationStudy") -> None:
     rows = [
         (
-            get_finding(name).title,
-            _interval(study.before.findings[name].calibration.ece),
-            _interval(study.after.findings[name].calibration.ece),
-            f"{study.before.findings[name].operating_point.threshold:.2f}",
-            f"{study.spec.findings[name].threshold:.2f}",
+            title_of(name),
+            measured(study.before.findings[name].calibration.ece),
+            measured(study.after.findings[name].calibration.ece),
+            fixed(study.before.findings[name].operating_point.threshold, 2),
+            fixed(study.spec.findings[name].threshold, 2),
         )
         for name in study.fitted
     ]
     table(("recalibrated", "ECE before", "ECE after", "threshold before", "after"), rows)
     if study.spec.recalibration:
         say(study.spec.recalibration.note)
-
-
-def _interval(metric: "Interval") -> str:
-    if metric.low != metric.low:
-        return f"{metric.value:.3f}"
-    return f"{metric.value:.3f} ({metric.low:.3f}–{metric.high:.3f})"

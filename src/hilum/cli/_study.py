@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 from hilum.cli._gallery import make_gallery
 from hilum.cli._terminal import OnProgress, complain, say, table
 from hilum.cli._training_view import watch_training
-from hilum.findings import NO_FINDING, get_finding
+from hilum.findings import NO_FINDING, title_of
 from hilum.records import MEASURABLE_POSITIVES
+from hilum.wording import fixed, measured
 
 if TYPE_CHECKING:
     from hilum.data import Manifest, PixelStore
     from hilum.inference import Predictor
     from hilum.models import Bundle
-    from hilum.records import BundleSpec, Evaluation, Interval
+    from hilum.records import BundleSpec, Evaluation
     from hilum.reporting import GalleryFilm
     from hilum.runs import Ledger, Run
     from hilum.training import Recipe
@@ -189,23 +190,23 @@ def show_evaluation(evaluation: "Evaluation") -> None:
         say(f"RED FLAG {flag.code}: {flag.sentence}")
     rows: list[Sequence[str]] = [
         (
-            get_finding(name).title,
-            _interval(finding.auroc),
-            _number(finding.auprc.value),
-            _number(finding.operating_point.sensitivity.value),
-            _number(finding.operating_point.specificity.value),
-            _number(finding.operating_point.threshold),
+            title_of(name),
+            measured(finding.auroc),
+            fixed(finding.auprc.value, 2),
+            fixed(finding.operating_point.sensitivity.value, 2),
+            fixed(finding.operating_point.specificity.value, 2),
+            fixed(finding.operating_point.threshold, 2),
             f"{finding.auroc.n_positive:,}",
         )
         for name, finding in evaluation.findings.items()
     ]
     if evaluation.no_finding:
         nothing = evaluation.no_finding.auroc
-        rows.append((NO_FINDING, _interval(nothing), *[""] * 4, f"{nothing.n_positive:,}"))
+        rows.append((NO_FINDING, measured(nothing), *[""] * 4, f"{nothing.n_positive:,}"))
     macro, measurable = evaluation.macro["auroc"], evaluation.measurable["auroc"]
-    rows.append((f"mean of {macro.n_findings}", _interval(macro), *[""] * 5))
+    rows.append((f"mean of {macro.n_findings}", measured(macro), *[""] * 5))
     if measurable.findings and measurable.findings != macro.findings:
-        rows.append((f"mean of {measurable.n_findings}", _interval(measurable), *[""] * 4, f"≥ {MEASURABLE_POSITIVES}"))
+        rows.append((f"mean of {measurable.n_findings}", measured(measurable), *[""] * 4, f"≥ {MEASURABLE_POSITIVES}"))
     table(("finding", "AUROC (95 %)", "AUPRC", "sens", "spec", "threshold", "films"), rows)
     for warning in evaluation.warnings:
         say(f"mind: {warning}")
@@ -217,15 +218,3 @@ def _metrics(evaluation: "Evaluation") -> dict[str, float]:
     """Return the few numbers that a tracker compares runs by."""
     means = {f"macro_{name}": metric.value for name, metric in evaluation.macro.items()}
     return means | {f"auroc/{name}": finding.auroc.value for name, finding in evaluation.findings.items()}
-
-
-def _interval(metric: "Interval") -> str:
-    if metric.value != metric.value:
-        return "–"
-    if metric.low != metric.low:
-        return f"{metric.value:.3f}"
-    return f"{metric.value:.3f} ({metric.low:.3f}–{metric.high:.3f})"
-
-
-def _number(value: float) -> str:
-    return "–" if value != value else f"{value:.2f}"

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-__all__ = ["OnProgress", "clock", "complain", "count", "follow", "progress", "say", "spark", "table", "wrote"]
+__all__ = ["OnProgress", "clock", "complain", "follow", "progress", "say", "spark", "table", "wrote"]
 
 _WIDTH_WITHOUT_TERMINAL = 160
 _ONE_LINE = 100
@@ -64,11 +64,6 @@ def follow(*commands: str) -> None:
     line = "   ·   ".join(commands)
     for place, text in enumerate([line] if len(line) <= _ONE_LINE else commands):
         say(f"{'      ' if place else 'next: '}{text}", style="bold")
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
-    """Return ``1 film``, ``12,340 films``."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def clock(seconds: float) -> str:

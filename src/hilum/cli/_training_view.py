@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
-from hilum.cli._terminal import OnProgress, clock, complain, count, progress, spark
+from hilum.cli._terminal import OnProgress, clock, complain, progress, spark
+from hilum.wording import count
 
 __all__ = ["TrainingView", "watch_training"]
 

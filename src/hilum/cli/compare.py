@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hilum.cli._terminal import count, follow, say, table, wrote
+from hilum.cli._terminal import follow, say, table, wrote
+from hilum.findings import title_of
+from hilum.wording import DASH, count, fixed, measured
 
 if TYPE_CHECKING:
-    from hilum.records import Comparison, Interval, ModelPair
+    from hilum.records import Comparison, ModelPair
 
 __all__ = ["compare"]
 
@@ -56,33 +58,23 @@ def _show_pair(comparison: "Comparison", pair: "ModelPair") -> None:
     first, second = aurocs[pair.first], aurocs[pair.second]
     rows: list[Sequence[str]] = [
         (
-            name.replace("_", " "),
-            _number(first.auroc[name].value),
-            _number(second.auroc[name].value),
-            _difference(found.difference),
+            title_of(name),
+            fixed(first.auroc[name].value),
+            fixed(second.auroc[name].value),
+            measured(found.difference, difference=True),
             _p(found.p_value),
             _p(found.p_holm),
             f"{first.auroc[name].n_positive:,}",
         )
         for name, found in pair.findings.items()
     ]
-    mean = (f"mean of {pair.mean.n_findings}", _number(first.mean.value), _number(second.mean.value))
-    rows.append((*mean, _difference(pair.mean), "", "", ""))
+    mean = (f"mean of {pair.mean.n_findings}", fixed(first.mean.value), fixed(second.mean.value))
+    rows.append((*mean, measured(pair.mean, difference=True), "", "", ""))
     table(("AUROC", pair.first, pair.second, "difference (95 %)", "p", "p (Holm)", "films"), rows)
     say(pair.sentence, style="bold")
 
 
-def _number(value: float) -> str:
-    return "–" if value != value else f"{value:.3f}"
-
-
-def _difference(value: "Interval") -> str:
-    if value.value != value.value:
-        return "–"
-    return f"{value.value:+.3f}" + (f" ({value.low:+.3f} to {value.high:+.3f})" if value.low == value.low else "")
-
-
 def _p(value: float) -> str:
     if value != value:
-        return "–"
+        return DASH
     return f"< {_SMALLEST_P}" if value < _SMALLEST_P else f"{value:.3f}"

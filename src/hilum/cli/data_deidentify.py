@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hilum.cli._terminal import complain, count, follow, progress, say, wrote
+from hilum.cli._terminal import complain, follow, progress, say, wrote
 from hilum.errors import InvalidValueError
+from hilum.wording import count
 
 if TYPE_CHECKING:
     from hilum.imaging import CleanFolder

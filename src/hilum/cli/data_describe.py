@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-from hilum.cli._terminal import count, say, table, wrote
+from hilum.cli._terminal import say, table, wrote
+from hilum.findings import title_of
+from hilum.wording import count
 
 __all__ = ["describe"]
 
@@ -26,7 +28,7 @@ def describe(
     say(f"{count(description.n_images, 'film')} of {count(description.n_patients, 'patient')}")
     share = 100 / max(description.n_images, 1)
     rows = [
-        (name.replace("_", " "), f"{n:,}", f"{n * share:.1f} %", f"{description.unknown.get(name, 0):,}")
+        (title_of(name), f"{n:,}", f"{n * share:.1f} %", f"{description.unknown.get(name, 0):,}")
         for name, n in description.positives.items()
     ]
     table(("finding", "films", "share", "unknown"), rows)

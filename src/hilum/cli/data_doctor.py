@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Self
 import typer
 
 from hilum.cli._option import refuse_idle
-from hilum.cli._terminal import OnProgress, complain, count, follow, progress, say, table, wrote
+from hilum.cli._terminal import OnProgress, complain, follow, progress, say, table, wrote
 from hilum.errors import InvalidValueError
+from hilum.wording import count, measured
 
 if TYPE_CHECKING:
     from hilum.data import Subject
@@ -210,9 +211,8 @@ def _show(report: "DoctorReport") -> None:
         table(("check", "found", "severity", "what to do"), rows, words=("severity", "what to do"))
     for probe in report.shortcuts:
         if probe.findings:
-            value = f"{probe.auroc.value:.3f} ({probe.auroc.low:.3f}–{probe.auroc.high:.3f})"
             over = count(len(probe.findings), "finding")
-            say(f"shortcut audit: {probe.title} alone reaches {value} mean AUROC over {over}")
+            say(f"shortcut audit: {probe.title} alone reaches {measured(probe.auroc)} mean AUROC over {over}")
     for title in report.passed:
         # What was asked for is answered, where all is well, too.
         if ": " in title:

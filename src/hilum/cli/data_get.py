@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
-from hilum.cli._terminal import OnProgress, count, follow, progress, say, table, wrote
+from hilum.cli._terminal import OnProgress, follow, progress, say, table, wrote
 from hilum.errors import DataError
+from hilum.wording import count
 
 if TYPE_CHECKING:
     from hilum.data import KnownSet, SetCheck

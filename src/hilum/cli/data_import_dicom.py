@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from hilum.cli._terminal import count, follow, progress, say, wrote
+from hilum.cli._terminal import follow, progress, say, wrote
 from hilum.cli.data_import import FindingColumns, LabelColumn, Out, column_pairs
 from hilum.errors import InvalidValueError
+from hilum.wording import count
 
 if TYPE_CHECKING:
     from hilum.data import DicomLabels

@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from hilum.cli._terminal import count, follow, say, table, wrote
+from hilum.cli._terminal import follow, say, table, wrote
 from hilum.cli.data_import import Out
+from hilum.wording import count
 
 __all__ = ["merge"]
 

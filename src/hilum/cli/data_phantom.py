@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from hilum.cli._terminal import count, follow, progress, say, wrote
+from hilum.cli._terminal import follow, progress, say, wrote
+from hilum.wording import count
 
 __all__ = ["phantom"]
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hilum.cli._terminal import OnProgress, clock, count, follow, progress, say
+from hilum.cli._terminal import OnProgress, clock, follow, progress, say
 from hilum.errors import RunError
+from hilum.wording import count
 
 if TYPE_CHECKING:
     from hilum.data import Manifest, PixelStore

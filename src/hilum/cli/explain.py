@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hilum.cli._terminal import complain, count, progress, say, wrote
+from hilum.cli._terminal import complain, progress, say, wrote
 from hilum.errors import ImageRefusedError, InvalidValueError
+from hilum.wording import count
 
 if TYPE_CHECKING:
     from hilum.inference import Predictor

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from hilum.cli._terminal import count, say, table, wrote
+from hilum.cli._terminal import say, table, wrote
 from hilum.errors import InvalidValueError
+from hilum.findings import title_of
+from hilum.wording import count, fixed, measured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from hilum.data import Manifest, PixelStore
     from hilum.evaluation import TrainedPart
-    from hilum.records import GrowthCurve, Interval, LearningCurve
+    from hilum.records import GrowthCurve, LearningCurve
     from hilum.training import Recipe
 
 __all__ = ["learning_curve"]
@@ -161,12 +163,12 @@ def _numbers(text: str, kind: "Callable[[str], _Value]", option: str) -> list[_V
 
 def _show(curve: "LearningCurve") -> None:
     sizes = [f"{size:,.0f} films" for size in curve.n_images]
-    rows: list[Sequence[str]] = [_row(name.replace("_", " "), found) for name, found in curve.findings.items()]
+    rows: list[Sequence[str]] = [_row(title_of(name), found) for name, found in curve.findings.items()]
     rows.append(_row(f"mean of {len(curve.mean_findings)}", curve.mean))
     table(("AUROC", *sizes, "doubling brings (95 %)"), rows)
     for name, found in (*curve.findings.items(), ("the mean", curve.mean)):
         if found.law.doubling.reason:
-            say(f"no law for {name.replace('_', ' ')}: {found.law.doubling.reason}")
+            say(f"no law for {title_of(name)}: {found.law.doubling.reason}")
     say(curve.sentence, style="bold")
     for warning in curve.warnings:
         say(f"mind: {warning}")
@@ -174,15 +176,5 @@ def _show(curve: "LearningCurve") -> None:
 
 
 def _row(name: str, found: "GrowthCurve") -> Sequence[str]:
-    points = [_number(point.value) for point in found.auroc]
-    return (name, *points, _gain(found.law.doubling))
-
-
-def _number(value: float) -> str:
-    return "–" if value != value else f"{value:.3f}"
-
-
-def _gain(gain: "Interval") -> str:
-    if gain.value != gain.value:
-        return "–"
-    return f"{gain.value:+.3f}" + (f" ({gain.low:.3f} to {gain.high:.3f})" if gain.low == gain.low else "")
+    points = [fixed(point.value) for point in found.auroc]
+    return (name, *points, measured(found.law.doubling, difference=True))

@@ -8,14 +8,15 @@ import typer
 
 from hilum.cli._terminal import progress, say, table, wrote
 from hilum.errors import ImageRefusedError, InvalidValueError, RunError
-from hilum.findings import get_finding
+from hilum.findings import title_of
+from hilum.wording import fixed, measured
 
 if TYPE_CHECKING:
     from hilum.evaluation import LocalisedFilm
     from hilum.imaging import FilmReader
     from hilum.inference import Predictor
     from hilum.models import Bundle
-    from hilum.records import Explanation, Interval, Localisation
+    from hilum.records import Explanation, Localisation
     from hilum.reporting import MarkedFilm
 
 __all__ = ["localise"]
@@ -173,12 +174,12 @@ def _show(study: "Localisation") -> None:
         model = finding.maps["model"]
         rows.append(
             (
-                name if name == "all" else get_finding(name).title,
-                _interval(model.pointing),
-                *(_share(finding.maps[kind].pointing) for kind in _CONTROLS),
-                _share(model.iou[at]),
-                _share(model.iobb[at]),
-                _share(model.average_precision[at]),
+                name if name == "all" else title_of(name),
+                measured(model.pointing, 2),
+                *(fixed(finding.maps[kind].pointing.value, 2) for kind in _CONTROLS),
+                fixed(model.iou[at].value, 2),
+                fixed(model.iobb[at].value, 2),
+                fixed(model.average_precision[at].value, 2),
                 f"{finding.n_boxes:,}",
             )
         )
@@ -191,13 +192,3 @@ def _show(study: "Localisation") -> None:
         say(f"mind: {warning}")
     for name, n in study.counts.items():
         say(f"{n:,} {name}")
-
-
-def _interval(value: "Interval") -> str:
-    if value.value != value.value or value.low != value.low:
-        return _share(value)
-    return f"{value.value:.2f} ({value.low:.2f}–{value.high:.2f})"
-
-
-def _share(value: "Interval") -> str:
-    return "–" if value.value != value.value else f"{value.value:.2f}"

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from hilum.cli._prevalence import parse_prevalences
-from hilum.cli._terminal import complain, count, progress, say, table, wrote
+from hilum.cli._terminal import complain, progress, say, table, wrote
 from hilum.errors import InvalidValueError
-from hilum.findings import get_finding
+from hilum.findings import title_of
+from hilum.wording import count
 
 if TYPE_CHECKING:
     from hilum.records import BundleSpec, FindingAnswer, FindingRule, Prediction
@@ -105,7 +106,7 @@ def _show(prediction: "Prediction", spec: "BundleSpec", everything: bool) -> Non
     ranked = sorted(prediction.findings.items(), key=lambda item: (_ORDER[item[1].call], -item[1].probability))
     rows = [
         (
-            get_finding(name).title,
+            title_of(name),
             f"{answer.score:.3f}",
             f"{answer.probability:.1%}{_interval(answer)}",
             answer.call or "no call",

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from hilum.cli._terminal import count, say, spark, table
+from hilum.cli._terminal import say, spark, table
+from hilum.wording import count
 
 __all__ = ["list_all", "show", "sync", "ui"]
 

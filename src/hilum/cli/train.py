@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from hilum.cli._terminal import count, follow, say, table, wrote
+from hilum.cli._terminal import follow, say, table, wrote
 from hilum.errors import InvalidValueError
+from hilum.wording import count
 
 __all__ = ["train"]
 

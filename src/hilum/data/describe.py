@@ -11,7 +11,7 @@ from jaxtyping import Float32
 from hilum.data.augmentation import Augmentation, AugmentationSection
 from hilum.data.manifest import SPLITS, Manifest
 from hilum.errors import ImageRefusedError
-from hilum.findings import NO_FINDING, get_finding
+from hilum.findings import NO_FINDING, title_of
 from hilum.imaging import FilmReader
 from hilum.metrics import no_finding_target
 from hilum.records import Description, SampleFilm
@@ -108,7 +108,7 @@ def _open_sample(manifest: Manifest, sample: int, seed: int) -> _Opened:
 
 
 def _caption(entry: "pd.Series[float]", findings: Sequence[str]) -> str:
-    present = [get_finding(name).title for name in findings if entry[name] == 1]
+    present = [title_of(name) for name in findings if entry[name] == 1]
     if not present and (not findings or any(np.isnan(entry[name]) for name in findings)):
         return "labels unknown"
     return ", ".join(present) or NO_FINDING

@@ -12,9 +12,9 @@ import pandas as pd
 from hilum.data.label_table import LabelTable, parse_age, read_label_table
 from hilum.data.manifest import Manifest
 from hilum.data.own_csv import targets_of_table
-from hilum.data.sentence import count
 from hilum.errors import DataError, ImageRefusedError, InvalidValueError
 from hilum.imaging import FilmIdentity, FilmReader, IdentityKey, find_dicom, identity_record, pixel_record
+from hilum.wording import count
 
 __all__ = ["JOINS", "DicomLabels", "WithoutId", "read_dicom"]
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hilum.data.sentence import count
 from hilum.errors import DataError
 from hilum.imaging import IMAGE_ENDINGS
+from hilum.wording import count
 
 __all__ = ["FilmFolder", "FoundFilms", "find_below"]
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from hilum.data.manifest import SOFT, Manifest
-from hilum.data.sentence import count
 from hilum.errors import DataError
 from hilum.findings import check_policy, smooth_target
+from hilum.wording import count
 
 __all__ = ["UNCERTAIN", "FilmRows", "find_files", "is_lateral", "make_manifest", "normal_sex", "normal_view"]
 

@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Float32, Int64
 
-from hilum.data.sentence import count
 from hilum.errors import DataError, LeakError
 from hilum.findings import NIH_FINDINGS, NO_FINDING, get_finding
 from hilum.metrics import no_finding_target
 from hilum.runs import atomic_path
+from hilum.wording import count
 
 __all__ = [
     "SOFT",

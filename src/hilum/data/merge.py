@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from hilum.data.manifest import SOFT, Manifest
-from hilum.data.sentence import count
 from hilum.errors import DataError, InvalidValueError
-from hilum.findings import FINDINGS, LABEL_SETS, LabelSet, get_finding
+from hilum.findings import FINDINGS, LABEL_SETS, LabelSet, title_of
 from hilum.imaging import PSEUDONYM_LENGTH
+from hilum.wording import count
 
 __all__ = ["merge_manifests"]
 
@@ -183,7 +183,7 @@ def _about_labels(manifests: Sequence[Manifest]) -> Iterator[str]:
         differing = {source: note for source in having if (note := _note(known[source], finding))}
         if len(having) > 1 and differing:
             words = "; ".join(f"{source}: {note}" for source, note in differing.items())
-            yield f"{get_finding(finding).title} is not the same thing in all sets ({words})"
+            yield f"{title_of(finding)} is not the same thing in all sets ({words})"
     if len({label_set.silence.partition(":")[0] for label_set in known.values()}) > 1:
         words = "; ".join(f"{source}: {label_set.silence}" for source, label_set in known.items())
         yield f"that a film has not got a label means different things ({words})"

@@ -15,10 +15,10 @@ import pandas as pd
 from hilum.data.film_folder import FilmFolder
 from hilum.data.label_table import LabelTable, parse_age, read_label_table, targets_from_labels
 from hilum.data.manifest import Manifest
-from hilum.data.sentence import count
 from hilum.data.split import split_official
 from hilum.errors import DataError
 from hilum.findings import LABEL_SETS, NIH_FINDINGS
+from hilum.wording import count
 
 __all__ = ["NIH_FILM", "PHANTOM_MARKER", "find_label_file", "read_nih", "read_nih_sample"]
 

@@ -10,9 +10,9 @@ import pandas as pd
 from hilum.data.film_table import is_lateral, normal_sex, normal_view
 from hilum.data.label_table import OLDEST_YEARS, LabelTable, parse_age, read_label_table, targets_from_labels
 from hilum.data.manifest import Manifest
-from hilum.data.sentence import count
 from hilum.errors import DataError
 from hilum.findings import FINDINGS, NIH_FINDINGS, get_finding
+from hilum.wording import count
 
 __all__ = ["read_csv", "targets_of_table"]
 

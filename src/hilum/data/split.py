@@ -16,9 +16,9 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from hilum.data.manifest import SPLITS, Manifest, digest_of_split
-from hilum.data.sentence import count
 from hilum.errors import DataError, InvalidValueError
 from hilum.runs import write_text
+from hilum.wording import count
 
 __all__ = ["nested_part", "save_split", "split_by_patient", "split_folds", "split_from_file", "split_official"]
 

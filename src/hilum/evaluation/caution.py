@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 
 from hilum.evaluation.origin import Origin
-from hilum.findings import get_finding
+from hilum.findings import title_of
 from hilum.records import MEASURABLE_POSITIVES, FindingEvaluation, Pedigree
 
-__all__ = ["cautions", "count_films"]
+__all__ = ["cautions"]
 
 
 def cautions(
@@ -15,7 +15,7 @@ def cautions(
     """Return the sentences that belong under the numbers, the gravest first; the origin's own come last."""
     undefined = [name for name, finding in findings.items() if finding.auroc.reason]
     positives = {name: finding.auroc.n_positive for name, finding in findings.items() if name not in undefined}
-    few = [f"{get_finding(name).title} ({n})" for name, n in positives.items() if n < MEASURABLE_POSITIVES]
+    few = [f"{title_of(name)} ({n})" for name, n in positives.items() if n < MEASURABLE_POSITIVES]
     sentences = {
         "The films are phantoms, made up by hilum: the figures say nothing about people.": origin.phantom,
         f"Undefined, so left out of the means: {_titles(undefined)}.": undefined,
@@ -31,10 +31,5 @@ def cautions(
     return (*(sentence for sentence, holds in sentences.items() if holds), *origin.warnings)
 
 
-def count_films(n: int) -> str:
-    """Return ``1 film``, ``2,000 films``."""
-    return f"{n:,} film{'' if n == 1 else 's'}"
-
-
 def _titles(names: Iterable[str]) -> str:
-    return ", ".join(get_finding(name).title for name in names)
+    return ", ".join(title_of(name) for name in names)

@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Float64, Shaped
 
 from hilum.errors import DataError
-from hilum.evaluation.caution import count_films
 from hilum.evaluation.match import Matched, film_key, match_files
-from hilum.findings import get_finding
+from hilum.findings import title_of
 from hilum.records import Evaluation
+from hilum.wording import count
 
 __all__ = ["Compared", "Side", "read_sides"]
 
@@ -173,7 +173,7 @@ def _refuse_other_targets(sides: Sequence[Side], targets: Sequence[Float64[np.nd
         differs = (targets[0] != own) & ~(np.isnan(targets[0]) & np.isnan(own))
         if differs.any():
             raise DataError(
-                f"{sides[0].name} and {side.name} have different labels for {count_films(int(differs.any(1).sum()))} "
+                f"{sides[0].name} and {side.name} have different labels for {count(int(differs.any(1).sum()), 'film')} "
                 "that both answered. Expected the same labels: name one file of them for all (--labels)"
             )
 
@@ -182,7 +182,7 @@ def _left_out(sides: Sequence[Side], n_shared: int, findings: Sequence[str]) -> 
     for side in sides:
         n_other = len(side.matched.image_ids) - n_shared
         if n_other:
-            yield f"Left out: {count_films(n_other)} of {side.name} that another model did not answer."
-        other = [get_finding(name).title for name in side.matched.findings if name not in findings]
+            yield f"Left out: {count(n_other, 'film')} of {side.name} that another model did not answer."
+        other = [title_of(name) for name in side.matched.findings if name not in findings]
         if other:
             yield f"Only {side.name} answers, or not all others do: {', '.join(other)}."

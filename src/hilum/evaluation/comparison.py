@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Shaped
 
-from hilum.evaluation.caution import count_films
 from hilum.evaluation.compared import Compared, Side, read_sides
 from hilum.evaluation.origin import Origin, make_pedigree
+from hilum.findings import title_of
 from hilum.metrics import auroc as measure_auroc
 from hilum.metrics import (
     auroc_interval,
@@ -33,6 +33,7 @@ from hilum.records import (
     ModelPair,
     RankMetric,
 )
+from hilum.wording import count
 
 __all__ = ["compare_models"]
 
@@ -242,8 +243,8 @@ def _cautions(compared: Compared, bootstrap: int) -> Iterable[str]:
     if any(side.evaluation is None for side in compared.sides):
         yield "Whether a model that comes as a file of predictions was trained on these patients is unknown."
     if not bootstrap:
-        yield f"No intervals were computed over these {count_films(compared.n_images)}."
+        yield f"No intervals were computed over these {count(compared.n_images, 'film')}."
 
 
 def _list(names: Iterable[str]) -> str:
-    return ", ".join(name.replace("_", " ") for name in names)
+    return ", ".join(title_of(name) for name in names)

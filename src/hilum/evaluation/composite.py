@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from hilum.findings import get_finding
+from hilum.findings import title_of
 
 __all__ = ["COMPOSITES", "add_composites"]
 
@@ -37,9 +37,9 @@ def add_composites(
         places = [names.index(part) for part in parts]
         columns.append(1 - np.prod(1 - probabilities[:, places], axis=1, keepdims=True))
         names.append(name)
-        titles = ", ".join(get_finding(part).title for part in parts)
+        titles = ", ".join(title_of(part) for part in parts)
         sentences.append(
-            f"{get_finding(name).title} is not answered; its probability was derived from {titles}, as if these came "
+            f"{title_of(name)} is not answered; its probability was derived from {titles}, as if these came "
             "independently (1 - the product of 1 - p), and is not calibrated."
         )
     return np.concatenate(columns, axis=1), tuple(names), tuple(sentences)

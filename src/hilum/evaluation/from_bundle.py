@@ -14,7 +14,6 @@ from hilum.calibration import calibrate
 from hilum.data import Manifest, PixelStore, patient_hash
 from hilum.errors import DataError, LeakError
 from hilum.evaluation.attribute import film_attributes, store_attributes
-from hilum.evaluation.caution import count_films
 from hilum.evaluation.composite import add_composites
 from hilum.evaluation.honesty import judge_standing, recalibrated_here, split_anew, thresholds_from_test
 from hilum.evaluation.label_file import is_nih
@@ -24,6 +23,7 @@ from hilum.evaluation.study import evaluate_arrays
 from hilum.findings import NO_FINDING
 from hilum.records import BundleSpec, Evaluation, RedFlag
 from hilum.runs import write_text
+from hilum.wording import count
 
 __all__ = ["BundleLike", "PredictorLike", "evaluate_bundle"]
 
@@ -270,12 +270,12 @@ def _warnings(spec: BundleSpec, manifest: Manifest, absent: Mapping[str, int]) -
         yield "The bundle does not say which patients it was trained on, so whether some are here is unknown."
     if absent[_UNREADABLE]:
         yield (
-            f"In no figure: {count_films(absent[_UNREADABLE])} of the split that could not be read; problems.csv says "
-            "why."
+            f"In no figure: {count(absent[_UNREADABLE], 'film')} of the split that could not be read; problems.csv "
+            "says why."
         )
     if _LEFT_OUT in absent:
         yield (
-            f"In no figure: {count_films(absent[_LEFT_OUT])} of the split that the pixel store was made without "
+            f"In no figure: {count(absent[_LEFT_OUT], 'film')} of the split that the pixel store was made without "
             "(`hilum data prepare --exclude`, or of another manifest)."
         )
     if spec.phantom and not manifest.phantom:

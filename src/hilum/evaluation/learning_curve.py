@@ -9,7 +9,7 @@ from jaxtyping import Float64, Real, Shaped
 
 from hilum.errors import InvalidValueError
 from hilum.evaluation.origin import Origin, make_pedigree
-from hilum.findings import get_finding
+from hilum.findings import title_of
 from hilum.metrics import (
     auroc,
     bootstrap_auroc,
@@ -264,7 +264,7 @@ def _cautions(
     if n_seeds == 1:
         yield "One seed alone: how much chance in training moves a point is unknown, and intervals are too narrow."
     few = [
-        f"{get_finding(name).title} ({curve.n_positive})"
+        f"{title_of(name)} ({curve.n_positive})"
         for name, curve in zip(findings, curves, strict=True)
         if curve.n_positive < MEASURABLE_POSITIVES
     ]

@@ -14,7 +14,7 @@ from hilum.errors import DataError, ImageRefusedError, InvalidValueError, LeakEr
 from hilum.evaluation.from_bundle import BundleLike
 from hilum.evaluation.map_scores import MODEL, OVERLAPS, FilmMap, ScoredMaps, measure_film, score_maps
 from hilum.evaluation.origin import Origin, make_pedigree
-from hilum.findings import get_finding
+from hilum.findings import title_of
 from hilum.imaging import ResizeRule
 from hilum.metrics import patient_folds
 from hilum.records import MEASURABLE_POSITIVES, Explanation, Localisation, Pedigree, RedFlag
@@ -261,7 +261,7 @@ def _warnings(explainer: ExplainerLike, manifest: Manifest, scored: ScoredMaps) 
         yield "The films are phantoms, made up by hilum: the figures say nothing about people."
     answered = explainer.bundle.spec.findings
     n_boxes = {name: scored.findings[name].n_boxes for name in answered if name in scored.findings}
-    few = [f"{get_finding(name).title} ({n})" for name, n in n_boxes.items() if n < MEASURABLE_POSITIVES]
+    few = [f"{title_of(name)} ({n})" for name, n in n_boxes.items() if n < MEASURABLE_POSITIVES]
     if few:
         yield f"Fewer than {MEASURABLE_POSITIVES} boxes, so the figures say little: {', '.join(few)}."
     if not explainer.bundle.spec.training_patients:

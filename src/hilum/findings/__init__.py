@@ -10,6 +10,7 @@ from hilum.findings.vocabulary import (
     Finding,
     get_finding,
     parse_labels,
+    title_of,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "get_finding",
     "parse_labels",
     "smooth_target",
+    "title_of",
 ]

@@ -24,6 +24,7 @@ __all__ = [
     "Finding",
     "get_finding",
     "parse_labels",
+    "title_of",
 ]
 
 NO_FINDING = "No Finding"
@@ -45,11 +46,6 @@ class Finding:
     meaning: str
     snomed_ct: str = ""
     radlex: str = ""
-
-    @property
-    def title(self) -> str:
-        """The name as it is shown to people: ``Pleural Thickening``."""
-        return self.name.replace("_", " ")
 
 
 _NIH = (
@@ -100,6 +96,11 @@ def get_finding(name: str) -> Finding:
         return FINDINGS[name]
     except KeyError:
         raise UnknownNameError("finding", name, FINDINGS) from None
+
+
+def title_of(finding: str) -> str:
+    """Return a finding's name as it is shown to people: ``Pleural Thickening``."""
+    return finding.replace("_", " ")
 
 
 def parse_labels(text: str, *, known: Iterable[str] = NIH_FINDINGS) -> frozenset[str]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from hilum.findings import title_of
 from hilum.records import (
     MEASURABLE_POSITIVES,
     BundleSpec,
@@ -13,9 +14,10 @@ from hilum.records import (
     InputRules,
     Interval,
 )
+from hilum.reporting.headline import headline
 from hilum.reporting.subgroup import widest_gap
-from hilum.reporting.wording import DASH, count, fixed, headline, interval, percent, signed, title_of
 from hilum.runs import write_text
+from hilum.wording import DASH, count, fixed, interval, percent, signed
 
 __all__ = ["model_card", "write_card"]
 

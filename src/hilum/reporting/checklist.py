@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from hilum.config import Section, load
+from hilum.findings import title_of
 from hilum.records import BundleSpec, Evaluation
-from hilum.reporting.wording import DASH, count, fixed, headline, interval, percent, title_of
+from hilum.reporting.headline import headline
+from hilum.wording import DASH, count, fixed, interval, percent
 
 __all__ = ["ANSWERS", "CHECKLISTS", "Checklist", "ChecklistLine", "Study", "fill_checklists"]
 

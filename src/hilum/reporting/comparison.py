@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
+from hilum.findings import title_of
 from hilum.records import SIGNIFICANT, Comparison, Estimate, FindingDifference, ModelPair
 from hilum.records.base import Interval
 from hilum.reporting.drawing import Panel, add_dot, add_line, add_text, new_picture, picture_text
 from hilum.reporting.page import render_page
 from hilum.reporting.table import Cell, Table
-from hilum.reporting.wording import DASH, count, title_of
 from hilum.runs import write_text
+from hilum.wording import DASH, count
 
 __all__ = ["write_comparison"]
 

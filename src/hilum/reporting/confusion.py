@@ -3,8 +3,9 @@
 import math
 from dataclasses import dataclass
 
+from hilum.findings import title_of
 from hilum.records import Evaluation, FindingEvaluation
-from hilum.reporting.wording import DASH, percent, title_of
+from hilum.wording import DASH, percent
 
 __all__ = ["ConfusionCell", "ConfusionMatrix", "ConfusionRow", "confusion_matrices"]
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hilum.findings import NO_FINDING
+from hilum.findings import NO_FINDING, title_of
 from hilum.records import Description, SampleFilm
 from hilum.reporting.description_chart import bar_chart, histogram_chart
 from hilum.reporting.figure import ACCENT, INK, QUIET, encode_figure, new_figure, new_panels, quieten
 from hilum.reporting.page import jpeg_uri, render_page
 from hilum.reporting.table import Cell, Table
-from hilum.reporting.wording import count, percent, title_of
 from hilum.runs import write_bytes, write_text
+from hilum.wording import count, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

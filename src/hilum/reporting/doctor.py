@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from hilum.findings import title_of
 from hilum.records import MEASURABLE_POSITIVES, DoctorCheck, DoctorReport, SuspectFilm
 from hilum.reporting.page import film_uri, render_page
 from hilum.reporting.table import Cell, Table
-from hilum.reporting.wording import DASH, count, fixed, interval, title_of
 from hilum.runs import write_text
+from hilum.wording import DASH, count, fixed, interval
 
 __all__ = ["write_doctor"]
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
+from hilum.findings import title_of
 from hilum.records import DecisionCurve, Evaluation, FindingEvaluation, Interval, RankMetric, ReliabilityCurve
 from hilum.reporting.drawing import (
     Panel,
@@ -19,8 +20,9 @@ from hilum.reporting.drawing import (
     new_picture,
     picture_text,
 )
+from hilum.reporting.headline import why
 from hilum.reporting.history import HistoryPicture
-from hilum.reporting.wording import DASH, fixed, interval, title_of, why
+from hilum.wording import DASH, fixed, interval
 
 __all__ = [
     "calibration_charts",

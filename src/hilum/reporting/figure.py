@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from hilum.findings import title_of
 from hilum.records import Evaluation, FindingEvaluation, Interval
 from hilum.reporting.confusion import confusion_matrices
 from hilum.reporting.evaluation_chart import decision_floor, reliability_limit
+from hilum.reporting.headline import why
 from hilum.reporting.history import HistoryPicture, history_pictures
-from hilum.reporting.wording import DASH, fixed, interval, title_of, why
 from hilum.runs import write_bytes
+from hilum.wording import DASH, fixed, interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

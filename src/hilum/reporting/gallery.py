@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 from jaxtyping import UInt8
 
-from hilum.findings import NO_FINDING
+from hilum.findings import NO_FINDING, title_of
 from hilum.reporting.page import film_uri
-from hilum.reporting.wording import DASH, percent, title_of
+from hilum.wording import DASH, percent
 
 __all__ = [
     "ErrorCard",

@@ -4,12 +4,13 @@ import math
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
+from hilum.findings import title_of
 from hilum.records import GrowthCurve, Interval, LearningCurve
 from hilum.reporting.drawing import Panel, add_dot, add_line, add_path, add_text, new_picture, picture_text
 from hilum.reporting.page import render_page
 from hilum.reporting.table import Cell, Table
-from hilum.reporting.wording import DASH, count, fixed, interval, title_of
 from hilum.runs import write_text
+from hilum.wording import DASH, count, fixed, interval
 
 __all__ = ["write_learning_curve"]
 

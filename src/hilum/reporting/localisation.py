@@ -8,11 +8,12 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from hilum.findings import title_of
 from hilum.records import Estimate, FindingLocalisation, Localisation
 from hilum.reporting.page import film_uri, render_page
 from hilum.reporting.table import Cell, Table
-from hilum.reporting.wording import count, fixed, interval, percent, title_of
 from hilum.runs import write_text
+from hilum.wording import count, fixed, interval, percent
 
 __all__ = ["MarkedFilm", "draw_marks", "write_localisation"]
 

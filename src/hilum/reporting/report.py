@@ -15,6 +15,7 @@ from hilum.reporting.evaluation_chart import (
     roc_charts,
 )
 from hilum.reporting.gallery import GalleryFilm, error_parts, film_card
+from hilum.reporting.headline import headline
 from hilum.reporting.history import history_pictures
 from hilum.reporting.measure_table import (
     calibration_rows,
@@ -29,8 +30,8 @@ from hilum.reporting.page import render_page
 from hilum.reporting.subgroup import gap_chart, subgroup_parts, subgroup_rows
 from hilum.reporting.summary import looks_words, summary_lines
 from hilum.reporting.table import classification_rows, finding_rows
-from hilum.reporting.wording import DASH, headline
 from hilum.runs import write_text
+from hilum.wording import DASH
 
 __all__ = ["write_report"]
 

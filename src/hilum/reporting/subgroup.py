@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
+from hilum.findings import title_of
 from hilum.records import Subgroup, SubgroupStudy
 from hilum.reporting.drawing import Panel, add_dot, add_line, add_text, new_picture, picture_text
 from hilum.reporting.table import Cell, Table
-from hilum.reporting.wording import DASH, MINUS, count, interval, signed, title_of
+from hilum.wording import DASH, MINUS, count, interval, signed
 
 __all__ = ["SubgroupPart", "gap_chart", "subgroup_parts", "subgroup_rows", "widest_gap"]
 

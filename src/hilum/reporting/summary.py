@@ -2,9 +2,11 @@
 
 import math
 
+from hilum.findings import title_of
 from hilum.records import MEASURABLE_POSITIVES, Evaluation, PredictiveValues
+from hilum.reporting.headline import spoken_finding
 from hilum.reporting.subgroup import widest_gap
-from hilum.reporting.wording import count, fixed, interval, percent, share_of, spoken_finding, title_of
+from hilum.wording import count, fixed, interval, percent, share_of
 
 __all__ = ["looks_words", "summary_lines"]
 

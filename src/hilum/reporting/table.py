@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from hilum.findings import NO_FINDING
+from hilum.findings import NO_FINDING, title_of
 from hilum.records import (
     MEASURABLE_POSITIVES,
     Estimate,
@@ -14,7 +14,8 @@ from hilum.records import (
     OperatingPoint,
     TableRow,
 )
-from hilum.reporting.wording import DASH, fixed, interval, percent, signed, title_of, why
+from hilum.reporting.headline import why
+from hilum.wording import DASH, fixed, interval, percent, signed
 
 __all__ = [
     "BLANK",

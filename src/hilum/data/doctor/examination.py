@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from hilum.data.doctor.subject import MOST_NAMED, Subject
-from hilum.data.sentence import count
 from hilum.records import DoctorCheck, Severity, SuspectFilm
+from hilum.wording import count
 
 if TYPE_CHECKING:
     from hilum.data.doctor.duplicates import DuplicatePair

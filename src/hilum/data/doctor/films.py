@@ -8,9 +8,9 @@ import numpy as np
 
 from hilum.data.doctor.examination import MOST_NAMED, Examination, found
 from hilum.data.film_table import is_lateral
-from hilum.data.sentence import count
 from hilum.imaging import FLAGS, REFUSALS
 from hilum.records import DoctorCheck, Severity, SuspectFilm
+from hilum.wording import count
 
 __all__ = ["flagged_films", "lateral_films", "missing_films", "refused_films", "strange_poses"]
 

@@ -8,9 +8,9 @@ import pandas as pd
 from hilum.data.doctor.examination import MOST_NAMED, Examination, found
 from hilum.data.doctor.subject import Subject
 from hilum.data.label_table import OLDEST_YEARS
-from hilum.data.sentence import count
 from hilum.findings import NIH_FINDINGS
 from hilum.records import DoctorCheck, SuspectFilm
+from hilum.wording import count
 
 __all__ = [
     "FIRST_RELEASE",

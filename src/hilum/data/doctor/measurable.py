@@ -9,9 +9,9 @@ from jaxtyping import Bool
 from hilum.data.doctor.examination import Examination
 from hilum.data.doctor.subject import Subject
 from hilum.data.manifest import SPLITS
-from hilum.data.sentence import count
 from hilum.errors import InvalidValueError
 from hilum.records import MEASURABLE_POSITIVES, DoctorCheck, Interval, MeasurableFinding, SuspectFilm
+from hilum.wording import count
 
 __all__ = ["EXPECTED_AUROC", "count_measurable", "expected_interval", "few_positives"]
 

@@ -9,8 +9,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from hilum.data.doctor.examination import MOST_NAMED, Examination
-from hilum.data.sentence import count
 from hilum.records import DoctorCheck, Severity, SuspectFilm
+from hilum.wording import count
 
 if TYPE_CHECKING:
     from hilum.data.doctor.duplicates import DuplicatePair

@@ -8,8 +8,8 @@ import pandas as pd
 
 from hilum.data.doctor.examination import Examination, found
 from hilum.data.manifest import patient_hash
-from hilum.data.sentence import count
 from hilum.records import DoctorCheck
+from hilum.wording import count
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

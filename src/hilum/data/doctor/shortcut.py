@@ -14,9 +14,9 @@ import pandas as pd
 from jaxtyping import Bool, Float, Float32, Int
 
 from hilum.data.doctor.examination import Examination
-from hilum.data.sentence import count
 from hilum.metrics import auroc, bootstrap_auroc, mean_over_findings, percentile_interval
 from hilum.records import MEASURABLE_POSITIVES, DoctorCheck, MacroMetric, Severity, ShortcutProbe
+from hilum.wording import count
 
 __all__ = ["PROBES", "Probe", "audit_shortcuts", "shortcut_checks"]
 

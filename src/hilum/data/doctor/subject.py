@@ -13,10 +13,10 @@ from jaxtyping import Float32
 from hilum.data.film_folder import FilmFolder
 from hilum.data.label_table import PER_YEAR, LabelTable, read_label_table
 from hilum.data.manifest import Manifest, open_manifest
-from hilum.data.sentence import count
 from hilum.errors import DataError
 from hilum.findings import NIH_FINDINGS, NO_FINDING
 from hilum.records import DoctorCheck, SuspectFilm
+from hilum.wording import count
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,8 +10,8 @@ from pathlib import Path
 from hilum.data.download.archive import WORK_FOLDER, OnProgress
 from hilum.data.download.known import KnownSet, known_set
 from hilum.data.label_table import read_label_table
-from hilum.data.sentence import count
 from hilum.errors import DataError
+from hilum.wording import count
 
 __all__ = ["SetCheck", "check_dataset"]
 

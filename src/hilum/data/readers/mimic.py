@@ -11,9 +11,9 @@ from hilum.data.film_table import FilmRows, find_files, make_manifest
 from hilum.data.label_table import LabelTable, read_label_table
 from hilum.data.manifest import Manifest
 from hilum.data.readers.study_label import read_study_labels
-from hilum.data.sentence import count
 from hilum.errors import DataError
 from hilum.findings import LABEL_SETS
+from hilum.wording import count
 
 __all__ = ["read_mimic"]
 

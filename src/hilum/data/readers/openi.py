@@ -12,9 +12,9 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 from hilum.data.film_folder import FilmFolder
 from hilum.data.film_table import FilmRows, make_manifest
 from hilum.data.manifest import Manifest
-from hilum.data.sentence import count
 from hilum.errors import DataError
 from hilum.findings import LABEL_SETS
+from hilum.wording import count
 
 __all__ = ["read_openi"]
 

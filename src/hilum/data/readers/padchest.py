@@ -12,9 +12,9 @@ from hilum.data.film_folder import FilmFolder
 from hilum.data.film_table import FilmRows, find_files, make_manifest
 from hilum.data.label_table import LabelTable, parse_age, read_label_table
 from hilum.data.manifest import Manifest
-from hilum.data.sentence import count
 from hilum.errors import DataError
 from hilum.findings import LABEL_SETS
+from hilum.wording import count
 
 __all__ = ["read_padchest"]
 

@@ -10,8 +10,8 @@ from hilum.data.film_folder import FilmFolder
 from hilum.data.film_table import FilmRows, find_files, make_manifest
 from hilum.data.label_table import read_label_table
 from hilum.data.manifest import Manifest
-from hilum.data.sentence import count
 from hilum.findings import LABEL_SETS
+from hilum.wording import count
 
 __all__ = ["read_siim"]
 

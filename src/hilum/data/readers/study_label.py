@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from hilum.data.film_table import UNCERTAIN
 from hilum.data.label_table import LabelTable
-from hilum.data.sentence import count
 from hilum.errors import DataError, UnknownNameError
 from hilum.findings import LABEL_SETS, NO_FINDING
+from hilum.wording import count
 
 __all__ = ["BLANKS", "StudyLabels", "read_study_labels"]
 
