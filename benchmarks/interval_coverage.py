@@ -14,7 +14,7 @@ import numpy as np
 from result_row import append_row
 from scipy.special import ndtr
 
-from hilum.metrics import auroc_interval, bootstrap_auroc, clustered_delong, count_patients, delong, delong_interval
+from hilum.metrics import auroc_interval, bootstrap_ranks, clustered_delong, count_patients, delong, delong_interval
 
 N_STUDIES, N_PATIENTS, N_FILMS, N_REPLICATES = 1_000, 250, 9, 1_000
 SHIFT, SHARED = 1.2, 0.5
@@ -32,7 +32,9 @@ def made_up(seed, n_patients=N_PATIENTS):
 
 
 def by_bootstrap(scores, targets, groups, seed):
-    spread = bootstrap_auroc(scores[:, None], targets[:, None], groups, n_replicates=N_REPLICATES, seed=seed)[:, 0]
+    spread = bootstrap_ranks(scores[:, None], targets[:, None], groups, n_replicates=N_REPLICATES, seed=seed).auroc[
+        :, 0
+    ]
     n_positive, n_negative = count_patients(targets, groups)
     value = delong(scores, targets).value
     return auroc_interval(value, spread, n_positive=n_positive, n_negative=n_negative)

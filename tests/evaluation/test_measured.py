@@ -15,7 +15,7 @@ from sklearn.metrics import (
 from hilum.errors import InvalidValueError, UnknownNameError
 from hilum.evaluation import evaluate_arrays
 from hilum.findings import NIH_FINDINGS, NO_FINDING
-from hilum.metrics import bootstrap_auroc, calibration_error, ece_by_chance, net_benefit, percentile_interval
+from hilum.metrics import bootstrap_ranks, calibration_error, ece_by_chance, net_benefit, percentile_interval
 from hilum.records import Evaluation, ReferZone
 
 NAN = float("nan")
@@ -137,7 +137,7 @@ def test_micro_weighted_and_film_scores_are_scikit_learns(data, whole):
     assert whole.weighted["auroc"].value == pytest.approx(roc_auc_score(targets, probabilities, average="weighted"))
     assert whole.film.subset_accuracy.value == pytest.approx(accuracy_score(targets, probabilities >= CUT))
     assert (whole.film.n_images, 0 < whole.film.ranking_loss.low < whole.film.ranking_loss.high) == (300, True)
-    replicates = bootstrap_auroc(probabilities, targets, groups, n_replicates=60)
+    replicates = bootstrap_ranks(probabilities, targets, groups, n_replicates=60).auroc
     low, high = percentile_interval(replicates @ targets.sum(axis=0) / targets.sum())
     assert (whole.weighted["auroc"].low, whole.weighted["auroc"].high) == pytest.approx((float(low), float(high)))
 

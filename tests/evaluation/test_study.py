@@ -5,7 +5,7 @@ from sklearn.metrics import classification_report, confusion_matrix, roc_auc_sco
 from hilum.errors import InvalidValueError, UnknownNameError
 from hilum.evaluation import Origin, evaluate_arrays
 from hilum.findings import ANCESTOR_FINDINGS, NIH_FINDINGS, NO_FINDING
-from hilum.metrics import bootstrap_auroc, derive_no_finding, exact_interval, percentile_interval
+from hilum.metrics import bootstrap_ranks, derive_no_finding, exact_interval, percentile_interval
 from hilum.records import Evaluation
 
 NAN = float("nan")
@@ -65,7 +65,7 @@ def test_the_averages_are_those_of_scikit_learns_report(data, whole):
 
 def test_the_interval_of_the_mean_is_that_of_each_resamples_mean(data, whole):
     probabilities, targets, groups = data
-    replicates = bootstrap_auroc(probabilities, targets, groups, n_replicates=40)
+    replicates = bootstrap_ranks(probabilities, targets, groups, n_replicates=40).auroc
     low, high = percentile_interval(replicates.mean(axis=1))
     macro = whole.macro["auroc"]
     assert (macro.low, macro.high) == pytest.approx((float(low), float(high)))

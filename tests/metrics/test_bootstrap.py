@@ -3,15 +3,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from hilum.errors import InvalidValueError
-from hilum.metrics import (
-    auroc,
-    bootstrap_auroc,
-    bootstrap_average_precision,
-    bootstrap_ranks,
-    bootstrap_rates,
-    percentile_interval,
-    pool_findings,
-)
+from hilum.metrics import auroc, bootstrap_ranks, bootstrap_rates, percentile_interval, pool_findings
 
 NAN = float("nan")
 
@@ -55,34 +47,26 @@ def test_rates_equal_films_drawn_one_by_one():
             assert rates.specificity[replicate, finding] == pytest.approx(1 - call[truth == 0].mean())
 
 
-def test_the_two_short_forms_are_parts_of_the_long_one():
-    scores, targets, groups = made_up(2)
-    ranks = bootstrap_ranks(scores, targets, groups, n_replicates=4)
-    np.testing.assert_array_equal(bootstrap_auroc(scores, targets, groups, n_replicates=4), ranks.auroc)
-    precision = bootstrap_average_precision(scores, targets, groups, n_replicates=4)
-    np.testing.assert_array_equal(precision, ranks.average_precision)
-
-
 def test_same_seed_same_resamples_other_seed_others():
     data = made_up(3)
-    first, again = (bootstrap_auroc(*data, n_replicates=5, seed=1) for _ in range(2))
+    first, again = (bootstrap_ranks(*data, n_replicates=5, seed=1).auroc for _ in range(2))
     np.testing.assert_array_equal(first, again)
-    assert (first != bootstrap_auroc(*data, n_replicates=5, seed=2)).any()
+    assert (first != bootstrap_ranks(*data, n_replicates=5, seed=2).auroc).any()
 
 
 def test_names_of_patients_do_not_count():
     scores, targets, groups = made_up(4)
     as_text = np.array([f"patient {group:05d}" for group in groups])
     np.testing.assert_array_equal(
-        bootstrap_auroc(scores, targets, groups, n_replicates=5),
-        bootstrap_auroc(scores, targets, as_text, n_replicates=5),
+        bootstrap_ranks(scores, targets, groups, n_replicates=5).auroc,
+        bootstrap_ranks(scores, targets, as_text, n_replicates=5).auroc,
     )
 
 
 def test_unknown_targets_equal_a_study_without_them():
     scores, targets, groups = made_up(5, n_findings=2)
     targets[groups % 3 == 0, 1] = NAN
-    replicates = bootstrap_auroc(scores, targets, groups, n_replicates=6)
+    replicates = bootstrap_ranks(scores, targets, groups, n_replicates=6).auroc
     for replicate, films in enumerate(drawn_films(groups, 6, 0)):
         assert replicates[replicate, 1] == pytest.approx(auroc(scores[films, 1], targets[films, 1]), abs=1e-12)
 
@@ -90,7 +74,7 @@ def test_unknown_targets_equal_a_study_without_them():
 def test_a_resample_without_a_class_is_nan_not_0():
     targets = np.zeros((20, 1))
     targets[0] = 1
-    replicates = bootstrap_auroc(np.arange(20.0)[:, None], targets, np.arange(20), n_replicates=200)
+    replicates = bootstrap_ranks(np.arange(20.0)[:, None], targets, np.arange(20), n_replicates=200).auroc
     assert 0.2 < np.isnan(replicates).mean() < 0.5  # (19/20)^20 = 0.36
     assert np.nanmin(replicates) >= 0
     rates = bootstrap_rates(targets, targets, np.arange(20), n_replicates=200)
@@ -100,7 +84,7 @@ def test_a_resample_without_a_class_is_nan_not_0():
 def test_pooled_findings_are_the_micro_average_of_the_same_patients():
     scores, targets, groups = made_up(8)
     targets[::7, 1] = NAN
-    pooled = bootstrap_auroc(*pool_findings(scores, targets, groups), n_replicates=5, seed=2)
+    pooled = bootstrap_ranks(*pool_findings(scores, targets, groups), n_replicates=5, seed=2).auroc
     for replicate, films in enumerate(drawn_films(groups, 5, 2)):
         known = ~np.isnan(targets[films])
         expected = roc_auc_score(targets[films][known], scores[films][known])
@@ -110,15 +94,17 @@ def test_pooled_findings_are_the_micro_average_of_the_same_patients():
 
 
 def test_no_replicates_is_an_empty_answer():
-    assert bootstrap_auroc(*made_up(6), n_replicates=0).shape == (0, 3)
+    assert bootstrap_ranks(*made_up(6), n_replicates=0).auroc.shape == (0, 3)
     assert bootstrap_ranks(np.zeros((4, 0)), np.zeros((4, 0)), np.arange(4), n_replicates=3).auroc.shape == (3, 0)
 
 
 def test_intervals_by_patient_are_wider_where_films_of_a_patient_are_alike():
     scores, targets, _ = made_up(7, n_images=60, n_findings=1)
     scores, targets, groups = (np.repeat(part, 10, axis=0) for part in (scores, targets, np.arange(60)))
-    low, high = percentile_interval(bootstrap_auroc(scores, targets, groups, n_replicates=300))
-    low_by_film, high_by_film = percentile_interval(bootstrap_auroc(scores, targets, np.arange(600), n_replicates=300))
+    low, high = percentile_interval(bootstrap_ranks(scores, targets, groups, n_replicates=300).auroc)
+    low_by_film, high_by_film = percentile_interval(
+        bootstrap_ranks(scores, targets, np.arange(600), n_replicates=300).auroc
+    )
     assert (high - low)[0] > 2 * (high_by_film - low_by_film)[0]
 
 
@@ -132,7 +118,7 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
         targets = np.repeat(generator.random(80) < 0.4, 2).astype(float)
         shared = np.repeat(generator.normal(size=80), 2)
         scores = np.sqrt(0.7) * shared + np.sqrt(0.3) * generator.normal(size=160) + targets
-        replicates = bootstrap_auroc(scores[:, None], targets[:, None], np.arange(160) // 2, n_replicates=300)
+        replicates = bootstrap_ranks(scores[:, None], targets[:, None], np.arange(160) // 2, n_replicates=300).auroc
         low, high = percentile_interval(replicates)
         held += int(low[0] <= truth <= high[0])
     assert 0.89 <= held / 200 <= 0.99

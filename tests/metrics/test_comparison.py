@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from hilum.errors import InvalidValueError
-from hilum.metrics import bootstrap_auroc, holm, paired_difference, percentile_interval
+from hilum.metrics import bootstrap_ranks, holm, paired_difference, percentile_interval
 
 
 def made_up(seed=0, n=400):
@@ -46,7 +46,7 @@ def test_turning_the_question_round_turns_the_answer_round():
 def test_pairing_is_sharper_than_two_separate_intervals():
     first, second, targets, groups = made_up()
     found = paired_difference(first, second, targets=targets, groups=groups, n_replicates=200)
-    low, high = percentile_interval(bootstrap_auroc(first, targets, groups, n_replicates=200))
+    low, high = percentile_interval(bootstrap_ranks(first, targets, groups, n_replicates=200).auroc)
     assert (found.high - found.low < 0.8 * (high - low)).all()
 
 

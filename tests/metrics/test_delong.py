@@ -8,7 +8,7 @@ from hilum.metrics import (
     AurocVariance,
     auroc,
     auroc_interval,
-    bootstrap_auroc,
+    bootstrap_ranks,
     clustered_delong,
     count_patients,
     delong,
@@ -128,7 +128,7 @@ def test_the_interval_is_that_of_the_bootstrap():
     targets = (generator.random(300) < 0.3)[groups].astype(float)
     scores = generator.normal(size=300)[groups] + generator.normal(size=900) + targets
     measured = clustered_delong(scores, targets, groups)
-    spread = bootstrap_auroc(scores[:, None], targets[:, None], groups, n_replicates=2000)[:, 0]
+    spread = bootstrap_ranks(scores[:, None], targets[:, None], groups, n_replicates=2000).auroc[:, 0]
     assert measured.variance**0.5 == pytest.approx(spread.std(), rel=0.1)
     np.testing.assert_allclose(delong_interval(measured), np.quantile(spread, [0.025, 0.975]), atol=0.01)
 

@@ -15,7 +15,7 @@ from hilum.findings import title_of
 from hilum.metrics import auroc as measure_auroc
 from hilum.metrics import (
     auroc_interval,
-    bootstrap_auroc,
+    bootstrap_ranks,
     count_patients,
     holm,
     macro_mean,
@@ -94,7 +94,7 @@ def _measure(
     seed: int,
 ) -> _Measured:
     value = np.array([measure_auroc(*column) for column in zip(scores.T, targets.T, strict=True)])
-    return _Measured(value, bootstrap_auroc(scores, targets, groups, n_replicates=bootstrap, seed=seed))
+    return _Measured(value, bootstrap_ranks(scores, targets, groups, n_replicates=bootstrap, seed=seed).auroc)
 
 
 def _origin(compared: Compared, command: str) -> Origin:

@@ -10,13 +10,7 @@ from jaxtyping import Float64, Real, Shaped
 from hilum.errors import InvalidValueError
 from hilum.evaluation.origin import Origin, make_pedigree
 from hilum.findings import title_of
-from hilum.metrics import (
-    auroc,
-    bootstrap_auroc,
-    fit_power_law,
-    mean_over_findings,
-    percentile_interval,
-)
+from hilum.metrics import auroc, bootstrap_ranks, fit_power_law, mean_over_findings, percentile_interval
 from hilum.records import (
     MEASURABLE_POSITIVES,
     Estimate,
@@ -156,7 +150,7 @@ def _grow(
     """Draw patients (the same for all parts) and, per resample and fraction, as many seeds as there are."""
     spread = np.array(
         [
-            [bootstrap_auroc(part.scores, targets, groups, n_replicates=bootstrap, seed=seed) for part in row]
+            [bootstrap_ranks(part.scores, targets, groups, n_replicates=bootstrap, seed=seed).auroc for part in row]
             for row in ordered
         ]
     )

@@ -14,7 +14,6 @@ from hilum.metrics import (
     Ranking,
     Resamples,
     auroc_interval,
-    bootstrap_auroc,
     bootstrap_ranks,
     clustered_delong,
     count_patients,
@@ -50,7 +49,7 @@ def rank_all(columns: Columns, resamples: Resamples) -> list[Ranks]:
     settings = {"n_replicates": resamples.n_replicates, "seed": resamples.seed}
     scores, targets = columns.scores, columns.targets
     ranks = bootstrap_ranks(scores, targets, columns.members, held=HELD, **settings)
-    by_image = bootstrap_auroc(scores, targets, np.arange(len(scores)), **settings)
+    by_image = bootstrap_ranks(scores, targets, np.arange(len(scores)), **settings).auroc
     return [Ranks(*(part[:, place] for part in (*ranks, by_image))) for place in range(len(columns.names))]
 
 

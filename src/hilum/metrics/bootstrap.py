@@ -14,8 +14,6 @@ __all__ = [
     "HeldRates",
     "RankReplicates",
     "RateReplicates",
-    "bootstrap_auroc",
-    "bootstrap_average_precision",
     "bootstrap_ranks",
     "bootstrap_rates",
     "pool_findings",
@@ -105,30 +103,6 @@ def bootstrap_ranks(
     )
 
 
-def bootstrap_auroc(
-    scores: Real[np.ndarray, "image finding"],
-    targets: Real[np.ndarray, "image finding"],
-    groups: Shaped[np.ndarray, " image"],
-    *,
-    n_replicates: int = 1000,
-    seed: int = 0,
-) -> Float[np.ndarray, "replicate finding"]:
-    """Return the AUROCs of :func:`bootstrap_ranks` alone."""
-    return bootstrap_ranks(scores, targets, groups, n_replicates=n_replicates, seed=seed).auroc
-
-
-def bootstrap_average_precision(
-    scores: Real[np.ndarray, "image finding"],
-    targets: Real[np.ndarray, "image finding"],
-    groups: Shaped[np.ndarray, " image"],
-    *,
-    n_replicates: int = 1000,
-    seed: int = 0,
-) -> Float[np.ndarray, "replicate finding"]:
-    """Return the average precisions of :func:`bootstrap_ranks` alone."""
-    return bootstrap_ranks(scores, targets, groups, n_replicates=n_replicates, seed=seed).average_precision
-
-
 def bootstrap_rates(
     calls: Real[np.ndarray, "image finding"],
     targets: Real[np.ndarray, "image finding"],
@@ -173,7 +147,7 @@ def pool_findings(
     Example:
         >>> scores, targets = np.array([[0.9, 0.2], [0.3, 0.4]]), np.array([[1.0, 0.0], [0.0, 1.0]])
         >>> pooled, truth, patients = pool_findings(scores, targets, np.array([7, 8]))
-        >>> pooled.shape, patients.tolist(), bootstrap_auroc(pooled, truth, patients, n_replicates=1).tolist()
+        >>> pooled.shape, patients.tolist(), bootstrap_ranks(pooled, truth, patients, n_replicates=1).auroc.tolist()
         ((4, 1), [7, 7, 8, 8], [[1.0]])
     """
     scores, targets = check_pair(scores, targets)

@@ -6,16 +6,13 @@ import numpy as np
 from jaxtyping import Float, Real, Shaped
 
 from hilum.errors import InvalidValueError
-from hilum.metrics.bootstrap import bootstrap_auroc, bootstrap_average_precision
+from hilum.metrics.bootstrap import bootstrap_ranks
 from hilum.metrics.interval import macro_mean, mean_over_findings, percentile_interval
 from hilum.metrics.ranking import auroc, average_precision
 
 __all__ = ["Difference", "holm", "paired_difference"]
 
-_METRICS = {
-    "auroc": (auroc, bootstrap_auroc),
-    "average_precision": (average_precision, bootstrap_average_precision),
-}
+_METRICS = {"auroc": auroc, "average_precision": average_precision}
 
 
 class Difference(NamedTuple):
@@ -110,6 +107,6 @@ def _measure(
     n_replicates: int,
     seed: int,
 ) -> tuple[Float[np.ndarray, " finding"], Float[np.ndarray, "replicate finding"]]:
-    measure, resample = _METRICS[metric]
-    value = np.array([measure(*column) for column in zip(scores.T, targets.T, strict=True)])
-    return value, resample(scores, targets, groups, n_replicates=n_replicates, seed=seed)
+    value = np.array([_METRICS[metric](*column) for column in zip(scores.T, targets.T, strict=True)])
+    ranks = bootstrap_ranks(scores, targets, groups, n_replicates=n_replicates, seed=seed)
+    return value, getattr(ranks, metric)

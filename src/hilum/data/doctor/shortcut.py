@@ -14,7 +14,7 @@ import pandas as pd
 from jaxtyping import Bool, Float, Float32, Int
 
 from hilum.data.doctor.examination import Examination
-from hilum.metrics import auroc, bootstrap_auroc, mean_over_findings, percentile_interval
+from hilum.metrics import auroc, bootstrap_ranks, mean_over_findings, percentile_interval
 from hilum.records import MEASURABLE_POSITIVES, DoctorCheck, MacroMetric, Severity, ShortcutProbe
 from hilum.wording import count
 
@@ -121,7 +121,7 @@ def _probe(
 ) -> ShortcutProbe:
     scores, targets, patients = measured
     values = np.array([auroc(score, target) for score, target in zip(scores.T, targets.T, strict=True)])
-    replicates = bootstrap_auroc(scores, targets, patients, n_replicates=_N_REPLICATES, seed=seed)
+    replicates = bootstrap_ranks(scores, targets, patients, n_replicates=_N_REPLICATES, seed=seed).auroc
     low, high = (float(end[0]) for end in percentile_interval(mean_over_findings(replicates)[:, None]))
     mean = float(mean_over_findings(values))
     best = int(np.nanargmax(values))
