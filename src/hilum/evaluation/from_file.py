@@ -15,6 +15,7 @@ from hilum.evaluation.match import Matched, match_files
 from hilum.evaluation.origin import Origin
 from hilum.evaluation.prediction_file import write_predictions
 from hilum.evaluation.study import evaluate_columns
+from hilum.metrics import Resamples
 from hilum.records import Evaluation
 
 __all__ = ["evaluate_predictions"]
@@ -101,12 +102,11 @@ def evaluate_predictions(
         _write(predictions_path, matched, columns, as_given=bool(folds))
     return evaluate_columns(
         columns,
+        Resamples(columns.members, bootstrap, seed),
         thresholds_from=chosen_on,
         prevalences=prevalences or {},
         attributes=_attributes(matched),
         origin=origin,
-        bootstrap=bootstrap,
-        seed=seed,
     )
 
 

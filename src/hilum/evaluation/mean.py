@@ -63,11 +63,12 @@ class Measured:
         return MacroMetric(value=float(mean), low=float(low), high=float(high), findings=defined)
 
 
-def micro_means(columns: Columns, *, bootstrap: int, seed: int) -> dict[str, MacroMetric]:
+def micro_means(columns: Columns, resamples: Resamples) -> dict[str, MacroMetric]:
     """Return AUROC and AUPRC over all pairs of film and finding, without ``No Finding``."""
     places = _trained(columns)
     scores, targets = columns.scores[:, places], columns.targets[:, places]
-    ranks = bootstrap_ranks(*pool_findings(scores, targets, columns.members), n_replicates=bootstrap, seed=seed)
+    pooled = pool_findings(scores, targets, columns.members)
+    ranks = bootstrap_ranks(*pooled, n_replicates=resamples.n_replicates, seed=resamples.seed)
     names = tuple(columns.names[place] for place in places if not np.isnan(columns.targets[:, place]).all())
     values = auroc(scores.ravel(), targets.ravel()), average_precision(scores.ravel(), targets.ravel())
     found = {}

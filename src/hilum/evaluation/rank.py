@@ -46,10 +46,9 @@ class Ranks(NamedTuple):
 
 def rank_all(columns: Columns, resamples: Resamples) -> list[Ranks]:
     """Rank every column on the same resamples of patients, and on as many of films."""
-    settings = {"n_replicates": resamples.n_replicates, "seed": resamples.seed}
-    scores, targets = columns.scores, columns.targets
-    ranks = bootstrap_ranks(scores, targets, columns.members, held=HELD, **settings)
-    by_image = bootstrap_ranks(scores, targets, np.arange(len(scores)), **settings).auroc
+    scores, targets, n, seed = columns.scores, columns.targets, resamples.n_replicates, resamples.seed
+    ranks = bootstrap_ranks(scores, targets, columns.members, n_replicates=n, seed=seed, held=HELD)
+    by_image = bootstrap_ranks(scores, targets, np.arange(len(scores)), n_replicates=n, seed=seed).auroc
     return [Ranks(*(part[:, place] for part in (*ranks, by_image))) for place in range(len(columns.names))]
 
 

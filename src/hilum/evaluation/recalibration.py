@@ -171,6 +171,7 @@ def _evaluate(
     table = manifest.table.iloc[cases.rows]
     return evaluate_columns(
         columns,
+        Resamples(columns.members, plan.bootstrap, plan.seed),
         thresholds_from=dict.fromkeys(columns.names, chosen_on),
         prevalences={},
         attributes=film_attributes({name: table[name].tolist() for name in ("sex", "age_years", "view", "source")}),
@@ -186,8 +187,6 @@ def _evaluate(
             counts={"films evaluated": len(cases.rows)},
             red_flags=(cross_fitted(plan.folds),) if crossed else (),
         ),
-        bootstrap=plan.bootstrap,
-        seed=plan.seed,
     )
 
 

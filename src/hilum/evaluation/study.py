@@ -64,42 +64,38 @@ def evaluate_arrays(
     columns = make_columns(probabilities, targets, findings, groups=groups, thresholds=thresholds, refer=refer)
     return evaluate_columns(
         columns,
+        Resamples(columns.members, bootstrap, seed),
         thresholds_from={name: thresholds_from for name in thresholds or {}},
         prevalences=prevalences or {},
         attributes=attributes or {},
         origin=origin or Origin(),
-        bootstrap=bootstrap,
-        seed=seed,
     )
 
 
 def evaluate_columns(
     columns: Columns,
+    resamples: Resamples,
     *,
     thresholds_from: Mapping[str, str],
     prevalences: Mapping[str, float],
     attributes: Mapping[str, Sequence[str] | Shaped[np.ndarray, " image"]],
     origin: Origin,
-    bootstrap: int,
-    seed: int,
 ) -> Evaluation:
     """Evaluate what is judged.
 
     Args:
         columns: Films by finding.
+        resamples: Of their patients, for all intervals.
         thresholds_from: Per finding, where its threshold was chosen; ``fixed 0.5`` for those it does not name.
         prevalences: Per finding, where the user is.
         attributes: What divides the films.
         origin: Where everything comes from.
-        bootstrap: Resamples; 0 for none.
-        seed: Of the resamples.
 
     Raises:
         UnknownNameError: A prevalence for a finding that is not evaluated.
         InvalidValueError: A prevalence that is not between 0 and 1.
     """
     _check_prevalences(prevalences, columns.names)
-    resamples = Resamples(columns.members, bootstrap, seed)
     chosen_on = {name: thresholds_from.get(name, _FIXED) for name in columns.names}
     measured = _measure(columns, resamples, chosen_on, prevalences)
     trained = {name: finding for name, finding in measured.findings.items() if name != NO_FINDING}
@@ -108,8 +104,8 @@ def evaluate_columns(
         origin,
         n_images=len(columns.targets),
         n_patients=0 if columns.groups is None else resamples.n_groups,
-        bootstrap=bootstrap,
-        seed=seed,
+        bootstrap=resamples.n_replicates,
+        seed=resamples.seed,
         thresholds_from=next(iter(thresholds_from.values()), _FIXED),
     )
     flags = (shared_patients(),) if origin.leaked else ()
@@ -120,7 +116,7 @@ def evaluate_columns(
         macro=measured.means(list(trained)),
         measurable=measured.means(measurable),
         averages=averages(columns),
-        micro=micro_means(columns, bootstrap=bootstrap, seed=seed),
+        micro=micro_means(columns, resamples),
         weighted=measured.weighted(list(trained)),
         film=film_scores(columns, resamples),
         no_finding=measured.findings.get(NO_FINDING),
@@ -130,7 +126,7 @@ def evaluate_columns(
         counts=dict(origin.counts),
         phantom=origin.phantom,
         leaked=origin.leaked,
-        subgroups=_subgroups(columns, attributes, bootstrap=bootstrap, seed=seed),
+        subgroups=_subgroups(columns, resamples, attributes),
         red_flags=(*flags, *origin.red_flags, *flag_calls(columns.scores, columns.names)),
         comparable=origin.comparable,
         comparable_note=origin.comparable_note,
@@ -168,10 +164,8 @@ def _measure(
 
 def _subgroups(
     columns: Columns,
+    resamples: Resamples,
     attributes: Mapping[str, Sequence[str] | Shaped[np.ndarray, " image"]],
-    *,
-    bootstrap: int,
-    seed: int,
 ) -> SubgroupStudy | None:
     if not attributes:
         return None
@@ -182,6 +176,6 @@ def _subgroups(
         groups=columns.groups,
         thresholds=dict(zip(columns.names, columns.cuts.mean(axis=0).tolist(), strict=True)),
         attributes=attributes,
-        bootstrap=bootstrap,
-        seed=seed,
+        bootstrap=resamples.n_replicates,
+        seed=resamples.seed,
     )
