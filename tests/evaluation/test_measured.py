@@ -15,7 +15,15 @@ from sklearn.metrics import (
 from hilum.errors import InvalidValueError, UnknownNameError
 from hilum.evaluation import evaluate_arrays
 from hilum.findings import NIH_FINDINGS, NO_FINDING
-from hilum.metrics import bootstrap_ranks, calibration_error, ece_by_chance, net_benefit, percentile_interval
+from hilum.metrics import (
+    bootstrap_ranks,
+    calibration_error,
+    ece_by_chance,
+    exact_interval,
+    net_benefit,
+    percentile_interval,
+    predictive_values,
+)
 from hilum.records import Evaluation, ReferZone
 
 NAN = float("nan")
@@ -244,3 +252,51 @@ def test_labels_missing_for_all_are_said_to_be(data):
     assert finding.decision is None
     assert finding.calibration.brier.reason == "no film has a known label"
     assert finding.rank.delong.reason == "undefined: no film has a known label"
+
+
+def perfect(n_patients=40):
+    """Two films per patient, perfectly divided at 0.5; every fourth patient has the finding."""
+    groups = np.repeat(np.arange(n_patients), 2)
+    targets = (groups % 4 == 0).astype(float)[:, None]
+    return 0.1 + 0.8 * targets, targets, groups
+
+
+def test_predictive_values_of_exactly_1_and_0_have_exact_intervals_over_patients():
+    probabilities, targets, groups = perfect()
+    name = NIH_FINDINGS[0]
+    found = answered(probabilities, targets, groups=groups, thresholds={name: 0.5}, prevalences={name: 0.05})
+    point = found.findings[name].operating_point
+    here, given = point.predictive
+    for part, n in ((here.ppv, 10), (here.npv, 30), (point.sensitivity, 10), (point.specificity, 30)):
+        assert (part.value, part.low, part.high) == (1, *exact_interval(n, n))
+    share = exact_interval(10, 10)[0]
+    assert (point.f1.value, point.f1.low, point.f1.high) == (1, pytest.approx(2 * share / (1 + share)), 1)
+    carried = predictive_values(point.sensitivity, point.specificity, 0.05)
+    assert (given.ppv.value, given.ppv.low, given.ppv.high) == carried.ppv
+    assert 0.1 < given.ppv.low < 0.5 < given.npv.low < given.npv.value == 1
+    wrong = answered(1 - probabilities, targets, groups=groups, thresholds={name: 0.5}, prevalences={name: 0.05})
+    here, given = wrong.findings[name].operating_point.predictive
+    for part, n in ((here.ppv, 30), (here.npv, 10)):
+        assert (part.value, part.low, part.high) == (0, *exact_interval(0, n))
+    assert (given.ppv.value, given.ppv.low) == (0, 0)
+    assert 0 < given.ppv.high < 0.1
+    assert wrong.findings[name].operating_point.f1.high == pytest.approx(2 / (1 + 1 / exact_interval(0, 40)[1]))
+
+
+def test_what_is_perfect_is_not_certain():
+    probabilities, targets, groups = perfect()
+    found = answered(probabilities, targets, groups=groups).findings[NIH_FINDINGS[0]]
+    assert (found.auroc.high, 0.7 < found.auroc.low < 1) == (1, True)
+    assert np.isnan(found.auprc.low)
+    assert "no certainty" in found.rank.partial_auroc.reason
+    for rate in (*found.rank.sensitivity_at_specificity, *found.rank.specificity_at_sensitivity):
+        assert (rate.reached.value, rate.reached.low, rate.reached.high) == (1, *exact_interval(10, 10))
+
+
+def test_one_patient_with_the_finding_says_hardly_anything():
+    generator = np.random.default_rng(0)
+    probabilities, targets = generator.random((200, 1)), np.zeros((200, 1))
+    probabilities[:2], targets[:2] = 0.9, 1
+    found = answered(probabilities, targets, groups=np.arange(200) // 2, bootstrap=200).findings[NIH_FINDINGS[0]]
+    assert found.auroc.high - found.auroc.low > 0.5
+    assert np.isnan(found.auprc.low)

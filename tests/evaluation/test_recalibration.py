@@ -9,7 +9,9 @@ from hilum.calibration import apply_map, calibrate
 from hilum.data import Manifest, PixelStore, patient_hash
 from hilum.errors import DataError, InvalidValueError, LeakError
 from hilum.evaluation import recalibrate_bundle
-from hilum.records import BetaMap, BundleSpec, FindingRule, InputRules, Interval, PlattMap, TemperatureMap
+from hilum.evaluation.recalibration import _change, _verdict
+from hilum.metrics import count_patients
+from hilum.records import BetaMap, BundleSpec, Estimate, FindingRule, InputRules, Interval, PlattMap, TemperatureMap
 
 FINDINGS = ("Mass", "Effusion", "Hernia")
 
@@ -68,7 +70,11 @@ def test_calibration_is_better_beyond_chance_and_says_so(study):
     assert found.change.value == pytest.approx(found.ece_after.value - found.ece_before.value)
     note = found.spec.recalibration.note
     assert "the change is better beyond chance" in note
-    assert "the rule is as it was: Hernia" in note
+    assert "Fewer than 10 patients of a kind, so the rule is as it was: Hernia" in note
+    rarer = min(min(count_patients(column, np.arange(400) // 2)) for column in study[2].T[:2])
+    assert note.startswith("Fitted on 400 films of 200 patients; least is known of ")
+    assert f"where {rarer} patients are of the rarer kind." in note
+    assert f"{found.ece_after.value:.3f} ({found.ece_after.low:.3f} to {found.ece_after.high:.3f}) after" in note
     for name in found.fitted:
         assert found.after.findings[name].calibration.ece.value < found.before.findings[name].calibration.ece.value
         assert found.after.findings[name].auroc.value == pytest.approx(found.before.findings[name].auroc.value)
@@ -123,7 +129,29 @@ def test_too_little_is_refused():
     predictor, manifest, _, *_ = setting()
     with pytest.raises(DataError, match="holds no film of own"):
         recalibrate_bundle(predictor, manifest, Films(0), bootstrap=0)
-    with pytest.raises(DataError, match="no finding with 10 films with it and 10 without"):
-        recalibrate_bundle(predictor, manifest, Films(12), bootstrap=0)
+    with pytest.raises(DataError, match="no finding with films of 10 patients with it and 10 without"):
+        recalibrate_bundle(predictor, manifest, Films(18), bootstrap=0)  # 9 patients
     with pytest.raises(InvalidValueError, match="as many patients"):
         recalibrate_bundle(predictor, manifest, Films(400), folds=300, bootstrap=0)
+
+
+def test_a_note_without_an_interval_promises_nothing():
+    predictor, manifest, store, *_ = setting()
+    note = recalibrate_bundle(predictor, manifest, store, bootstrap=0).spec.recalibration.note
+    assert "nan" not in note
+    assert "no interval says whether the change is chance" in note
+
+
+def test_what_needs_no_change_is_not_called_a_change():
+    wrong = 0
+    for seed in range(8):
+        generator = np.random.default_rng(seed)
+        before, after = (np.concatenate([[value], value + 0.02 + 0.01 * generator.normal(size=400)])
+                         for value in (0.03, 0.03))  # fmt: skip
+        after[1:] += 0.03  # a resample adds more to what is nearer to 0
+        change = _change(before, after)
+        wrong += change.low > 0
+        assert change.low < change.value < change.high
+    assert wrong == 0
+    assert _verdict(Estimate(value=0.1, low=0.05, high=0.2)).endswith("keep the bundle as it came")
+    assert _verdict(Estimate(value=0.0, low=-0.05, high=0.2)).startswith("the change is within chance")

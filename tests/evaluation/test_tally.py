@@ -3,8 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hilum.evaluation.tally import NO_RESAMPLES, NOTHING_VARIES, Tally, estimate, ratio
-from hilum.metrics import Resamples
+from hilum.evaluation.tally import NEVER_DEFINED, NO_RESAMPLES, NOTHING_VARIES, Tally, estimate, estimate_error, ratio
+from hilum.metrics import Resamples, calibration_error_interval, exact_interval
+
+NAN = float("nan")
 
 
 @settings(max_examples=25, deadline=None)
@@ -30,15 +32,26 @@ def test_a_ratio_over_nothing_is_nan():
 def test_an_estimate_says_why_it_has_no_value_or_no_interval():
     assert estimate(np.array([np.nan, 1, 2]), "no film").reason == "no film"
     assert estimate(np.array([0.5]), "").reason == NO_RESAMPLES
-    assert estimate(np.array([0.5, np.nan, np.nan]), "").reason == NO_RESAMPLES
+    assert estimate(np.array([0.5, np.nan, np.nan]), "").reason == NEVER_DEFINED
     same = estimate(np.array([0.5, 0.5, 0.5]), "")
     assert (same.value, same.low != same.low, same.reason) == (0.5, True, NOTHING_VARIES)
     found = estimate(np.concatenate([[0.5], np.linspace(0, 1, 101)]), "")
     assert (found.value, found.low, found.high) == (0.5, pytest.approx(0.025), pytest.approx(0.975))
 
 
-def test_a_centred_estimate_moves_resamples_onto_the_value_and_never_below_0():
-    draws = np.concatenate([[0.02], np.linspace(0.03, 0.13, 101)])
-    found = estimate(draws, "", centred=True)
-    assert found.low == 0
-    assert found.low < found.value < found.high < 0.13
+def test_a_share_of_all_or_none_has_the_exact_interval_of_its_patients():
+    for value in (0.0, 1.0):
+        found = estimate(np.full(50, value), "", n_patients=20)
+        assert (found.value, (found.low, found.high)) == (value, exact_interval(int(20 * value), 20))
+        assert found.reason == ""
+    assert estimate(np.full(1, 1.0), "", n_patients=20).low == exact_interval(20, 20)[0]
+    assert estimate(np.full(9, NAN), "no film", n_patients=0).reason == "no film"
+
+
+def test_an_error_has_its_interval_or_says_why_not():
+    generator = np.random.default_rng(0)
+    draws, chance = np.append(0.05, 0.06 + 0.01 * generator.random(99)), np.append(0, 0.02 * generator.random(99))
+    found = estimate_error(draws, chance, "")
+    assert (found.low, found.high) == calibration_error_interval(0.05, draws[1:], chance[1:])
+    assert estimate_error(draws * NAN, chance, "no film").reason == "no film"
+    assert estimate_error(draws[:1], chance[:1], "").reason == NO_RESAMPLES

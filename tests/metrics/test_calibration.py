@@ -13,6 +13,7 @@ from hilum.metrics import (
     brier_score,
     brier_terms,
     calibration_error,
+    calibration_error_interval,
     calibration_error_terms,
     ece_by_chance,
     log_likelihood_terms,
@@ -225,3 +226,31 @@ def test_wrong_input_is_refused(function, message):
 def test_a_near_name_of_bins_is_named():
     with pytest.raises(UnknownNameError, match=r"unknown bins 'widths'\. Did you mean 'width'"):
         calibration_error(np.array([0.1]), np.array([1.0]), bins="widths")
+
+
+def test_an_interval_of_an_error_takes_off_what_chance_puts_on():
+    replicates, chance = np.linspace(0.10, 0.20, 1001), np.linspace(0.0, 0.05, 1001)
+    low, high = calibration_error_interval(0.12, replicates, chance)
+    assert (low, high) == pytest.approx((0.24 - 0.1975, 0.12 + 0.1975 - 0.15), abs=1e-3)
+    assert calibration_error_interval(0.12, replicates, chance + 0.1)[0] == 0  # perfect ones would show as much
+    assert np.isnan(calibration_error_interval(0.12, replicates * np.nan, chance)).all()
+    assert np.isnan(calibration_error_interval(np.nan, replicates, chance)).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("slope", "truth"), [(1.0, 0.0), (0.8, 0.0365), (0.5, 0.1109)])
+def test_errors_of_perfect_and_of_bad_probabilities_lie_in_their_intervals(slope, truth):
+    """900 films of 300 patients; resamples moved onto the value hold 0 %, 66 % and 91 % of these errors."""
+    held = []
+    for seed in range(150):
+        generator = np.random.default_rng(seed)
+        patients = np.repeat(np.arange(300), 3)
+        logits = np.sqrt(0.5) * (generator.normal(size=300)[patients] + generator.normal(size=900))
+        targets = (generator.random(900) < expit(1.2 * logits - 1.5)).astype(float)
+        terms = calibration_error_terms(expit(slope * (1.2 * logits - 1.5)), targets)
+        parts, drawn = terms.ratio(), Resamples(patients, 300, seed).share(*terms)
+        low, high = calibration_error_interval(
+            np.abs(parts).sum(), np.abs(drawn).sum(axis=1), np.abs(drawn - parts).sum(axis=1)
+        )
+        held.append(low <= truth <= high)
+    assert np.mean(held) > 0.89

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.special import logit, ndtr
 
 from hilum.errors import InvalidValueError
 from hilum.metrics import (
@@ -161,11 +162,41 @@ def test_perfect_order_reaches_down_to_where_it_is_hardly_seen():
     assert (1 - low) / np.sqrt(low * (1 - low) * size / (m * n)) == pytest.approx(1.959964, abs=1e-5)
 
 
-def test_other_values_have_the_percentiles_of_their_resamples():
-    replicates = np.array([0.7, 0.8, NAN, 0.9, 1.0])
-    expected = tuple(np.quantile(replicates[~np.isnan(replicates)], [0.05, 0.95]))
-    assert auroc_interval(0.85, replicates, n_positive=3, n_negative=4, level=0.9) == pytest.approx(expected)
+def test_other_values_have_the_spread_of_their_resamples_on_the_logit():
+    replicates, value = np.array([0.7, 0.8, NAN, 0.9, 1.0]), 0.85
+    spread = np.std([0.7, 0.8, 0.9, 1.0]) * np.sqrt(3 / 2)
+    half = 2.919986 * spread / (value * (1 - value))  # Student's t of 2 degrees at 95 %
+    low, high = auroc_interval(value, replicates, n_positive=3, n_negative=4, level=0.9)
+    assert (logit(low), logit(high)) == pytest.approx((logit(value) - half, logit(value) + half), abs=1e-4)
     assert np.isnan(auroc_interval(NAN, np.full(3, NAN), n_positive=0, n_negative=4)).all()
+    assert np.isnan(auroc_interval(value, np.full(3, NAN), n_positive=3, n_negative=4)).all()
+
+
+def test_one_patient_with_the_finding_leaves_nearly_everything_open():
+    low, high = auroc_interval(0.9, np.full(50, 0.9), n_positive=1, n_negative=40)
+    assert low < 0.4
+    assert high > 0.99
+    mirrored = auroc_interval(0.1, np.full(50, 0.1), n_positive=1, n_negative=40)
+    assert mirrored == pytest.approx((1 - high, 1 - low), abs=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n_patients", "shape", "n_films"), [(400, (0.1, 9.9), 2), (60, (0.4, 1.6), 9)])
+def test_few_patients_with_the_finding_are_covered(n_patients, shape, n_films):
+    """Percentiles of resamples cover 87 % of the first, 92 % of the second."""
+    held = []
+    for seed in range(300):
+        generator = np.random.default_rng([seed, 9])
+        patients = np.repeat(np.arange(n_patients), n_films)
+        targets = (generator.random(len(patients)) < generator.beta(*shape, n_patients)[patients]).astype(float)
+        shared, own = generator.normal(size=n_patients)[patients], generator.normal(size=len(patients))
+        scores = np.sqrt(0.5) * (shared + own) + 1.2 * targets
+        n_positive, n_negative = count_patients(targets, patients)
+        spread = bootstrap_ranks(scores[:, None], targets[:, None], patients, n_replicates=300, seed=seed).auroc[:, 0]
+        value = delong(scores, targets).value
+        low, high = auroc_interval(value, spread, n_positive=n_positive, n_negative=n_negative)
+        held.append(low <= ndtr(1.2 / np.sqrt(2)) <= high or np.isnan(value))
+    assert np.mean(held) > 0.925
 
 
 @pytest.mark.parametrize(("targets", "counts"), [([], (0, 0)), ([1.0, 1.0], (2, 0)), ([0.0, NAN], (0, 1))])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, t
 
 from hilum.errors import InvalidValueError
 from hilum.metrics import (
@@ -135,6 +135,17 @@ def test_a_share_of_all_or_none_has_the_exact_interval_over_patients():
 
 def test_any_other_share_has_the_interval_of_its_resamples_where_they_vary():
     replicates = np.random.default_rng(0).random(200)
-    assert share_interval(0.4, replicates, n_patients=9) == tuple(percentile_interval(replicates))
+    assert share_interval(0.4, replicates, n_patients=9) == tuple(percentile_interval(replicates, n_units=9))
     for value, same in ((0.4, np.full(9, 0.4)), (0.4, np.zeros(0)), (NAN, replicates)):
         assert np.isnan(share_interval(value, same, n_patients=9)).all()
+
+
+def test_percentiles_of_few_patients_reach_further_out():
+    replicates = np.random.default_rng(0).normal(size=100_000)
+    for n in (2, 5, 30, 10_000):
+        expected = t.ppf(0.975, n - 1) * np.sqrt(n / (n - 1))  # Hesterberg: as many standard errors as Student's t
+        low, high = percentile_interval(replicates, n_units=n)
+        if n > 2:  # at 2, no resample is as far out
+            assert float(high) == pytest.approx(expected, rel=0.06)
+        assert float(low) == pytest.approx(-float(high), rel=0.08)
+    assert np.isnan(percentile_interval(replicates, n_units=1)).all()

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from hilum.evaluation.finding_films import Films
-from hilum.evaluation.tally import Tally, estimate, ratio
+from hilum.evaluation.tally import Tally, estimate, estimate_error
 from hilum.metrics import (
     Coefficient,
     brier_terms,
@@ -20,7 +20,7 @@ from hilum.metrics import (
 )
 from hilum.records import CalibrationEvaluation, DecisionCurve, Estimate, ReliabilityCurve
 
-__all__ = ["calibration_values", "decision_values", "measure_calibration", "measure_decision"]
+__all__ = ["calibration_values", "decision_values", "error_draws", "measure_calibration", "measure_decision"]
 
 _THRESHOLDS = np.round(np.concatenate([np.arange(1, 10) / 100, np.arange(10, 52, 2) / 100]), 2)
 """Probabilities at which net benefit is measured: every percent to 10 %, every second to 50 %."""
@@ -52,8 +52,8 @@ def measure_calibration(films: Films, tally: Tally) -> CalibrationEvaluation:
     return CalibrationEvaluation(
         brier=estimate(tally.share("squared", "known"), _UNKNOWN),
         nll=estimate(tally.share("likelihood", "known"), _UNKNOWN),
-        ece=estimate(_error(tally, "mass"), _UNKNOWN, centred=True),
-        ece_equal_width=estimate(_error(tally, "width"), _UNKNOWN, centred=True),
+        ece=estimate_error(*error_draws(tally, "mass", "known"), _UNKNOWN),
+        ece_equal_width=estimate_error(*error_draws(tally, "width", "known"), _UNKNOWN),
         ece_by_chance=ece_by_chance(*pair),
         slope=_coefficient(fitted.slope),
         intercept=_coefficient(fitted.intercept),
@@ -81,10 +81,13 @@ def measure_decision(films: Films, tally: Tally) -> DecisionCurve | None:
     )
 
 
-def _error(tally: Tally, bins: str) -> Float[np.ndarray, " draw"]:
-    """Return calibration errors; bins stay those of the films as they are."""
-    parts, known = tally[bins], tally["known"]
-    return ratio(np.abs(parts).sum(axis=1), known)
+def error_draws(tally: Tally, part: str, known: str) -> tuple[Float[np.ndarray, " draw"], Float[np.ndarray, " draw"]]:
+    """Return calibration errors, and how far each resample moved the bins; bins stay those of the films as they are."""
+    parts = tally.share(part, known)
+    if not parts.shape[1]:  # no film, so no bin
+        nothing: Float[np.ndarray, " draw"] = np.full(len(parts), np.nan)
+        return nothing, nothing
+    return np.abs(parts).sum(axis=1), np.abs(parts - parts[0]).sum(axis=1)
 
 
 def _reliability(films: Films, tally: Tally) -> ReliabilityCurve:

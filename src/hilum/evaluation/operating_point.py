@@ -5,8 +5,8 @@ from jaxtyping import Bool, Float, Int64
 
 from hilum.evaluation.finding_films import Films
 from hilum.evaluation.tally import Tally, estimate, ratio
-from hilum.metrics import share_interval
-from hilum.records import Interval, OperatingPoint, PredictiveValues
+from hilum.metrics import Rate, predictive_values, share_interval
+from hilum.records import Estimate, Interval, OperatingPoint, PredictiveValues
 
 __all__ = ["call_values", "measure_calls", "middle"]
 
@@ -41,20 +41,22 @@ def measure_calls(films: Films, tally: Tally, *, chosen_on: str, prevalence: flo
     """
     judged = not np.isnan(films.cuts).any()
     called, present, absent = films.probabilities >= films.cuts, films.present & judged, films.absent & judged
-    sensitivity, specificity = ratio(tally["found"], tally["present"]), ratio(tally["spared"], tally["absent"])
-    undefined = "neither called nor present" if judged else _NO_THRESHOLD
-    f1 = ratio(2 * tally["found"], tally["found"] + tally["alarms"] + tally["present"])
+    sensitivity = _rate(called[present], films.member[present], ratio(tally["found"], tally["present"]))
+    specificity = _rate(~called[absent], films.member[absent], ratio(tally["spared"], tally["absent"]))
+    predictive = [_here(films, tally)] if judged else []
+    if judged and prevalence is not None:
+        predictive.append(_elsewhere(tally, sensitivity, specificity, prevalence))
     return OperatingPoint(
         threshold=middle(films.cuts),
         chosen_on=chosen_on,
-        sensitivity=_rate(called[present], films.member[present], sensitivity),
-        specificity=_rate(~called[absent], films.member[absent], specificity),
+        sensitivity=sensitivity,
+        specificity=specificity,
         true_positive=int(tally["found"][0]),
         false_positive=int(tally["alarms"][0]),
         true_negative=int(tally["spared"][0]),
         false_negative=int(tally["lost"][0]),
-        f1=estimate(f1 if judged else np.full_like(f1, np.nan), undefined),
-        predictive=_predictive(tally, sensitivity, specificity, prevalence) if judged else (),
+        f1=_f1(films, tally) if judged else Estimate(reason=_NO_THRESHOLD),
+        predictive=tuple(predictive),
     )
 
 
@@ -71,25 +73,50 @@ def _rate(right: Bool[np.ndarray, " film"], member: Int64[np.ndarray, " film"], 
     return Interval(value=value, low=low, high=high)
 
 
-def _predictive(
-    tally: Tally, sensitivity: Draws, specificity: Draws, prevalence: float | None
-) -> tuple[PredictiveValues, ...]:
+def _f1(films: Films, tally: Tally) -> Estimate:
+    """Return F1, measured as the share of right calls among films that are called or have the finding.
+
+    F1 rises with that share, 2 s / (1 + s), so their intervals are one.
+    """
+    either = films.present | (films.absent & (films.probabilities >= films.cuts))
+    share = ratio(tally["found"], tally["present"] + tally["alarms"])
+    found = estimate(share, "neither called nor present", n_patients=_count(films, either))
+    value, low, high = (2 * number / (1 + number) for number in (found.value, found.low, found.high))
+    return Estimate(value=value, low=low, high=high, reason=found.reason)
+
+
+def _here(films: Films, tally: Tally) -> PredictiveValues:
     found, alarms, lost, spared = (tally[name] for name in ("found", "alarms", "lost", "spared"))
-    share = ratio(tally["present"], tally["present"] + tally["absent"])
-    here = PredictiveValues(
-        prevalence=float(share[0]),
+    called = films.probabilities >= films.cuts
+    return PredictiveValues(
+        prevalence=float(ratio(tally["present"], tally["present"] + tally["absent"])[0]),
         prevalence_from="these films",
-        ppv=estimate(ratio(found, found + alarms), _NOT_CALLED),
-        npv=estimate(ratio(spared, spared + lost), _NOT_CLEARED),
+        ppv=estimate(ratio(found, found + alarms), _NOT_CALLED, n_patients=_count(films, films.known & called)),
+        npv=estimate(ratio(spared, spared + lost), _NOT_CLEARED, n_patients=_count(films, films.known & ~called)),
     )
-    if prevalence is None:
-        return (here,)
-    there, not_there = sensitivity * prevalence, specificity * (1 - prevalence)
-    false_alarms, missed = (1 - specificity) * (1 - prevalence), (1 - sensitivity) * prevalence
-    given = PredictiveValues(
+
+
+def _elsewhere(tally: Tally, sensitivity: Interval, specificity: Interval, prevalence: float) -> PredictiveValues:
+    found, spared = ratio(tally["found"], tally["present"]), ratio(tally["spared"], tally["absent"])
+    there, not_there = found * prevalence, spared * (1 - prevalence)
+    ppv = ratio(there, there + (1 - spared) * (1 - prevalence))
+    npv = ratio(not_there, not_there + (1 - found) * prevalence)
+    carried = predictive_values(sensitivity, specificity, prevalence)
+    return PredictiveValues(
         prevalence=prevalence,
         prevalence_from="given",
-        ppv=estimate(ratio(there, there + false_alarms), _NOT_CALLED),
-        npv=estimate(ratio(not_there, not_there + missed), _NOT_CLEARED),
+        ppv=_given(ppv, carried.ppv, _NOT_CALLED),
+        npv=_given(npv, carried.npv, _NOT_CLEARED),
     )
-    return here, given
+
+
+def _given(draws: Draws, carried: Rate, undefined: str) -> Estimate:
+    """Return the interval of the resamples; of a value of 0 or 1 that of the rates, carried over, which is no point."""
+    if draws[0] in (0.0, 1.0):
+        return Estimate(value=float(draws[0]), low=carried.low, high=carried.high)
+    return estimate(draws, undefined)
+
+
+def _count(films: Films, chosen: Bool[np.ndarray, " image"]) -> int:
+    """Return how many patients have a film among the chosen."""
+    return len(np.unique(films.member[chosen]))

@@ -65,7 +65,8 @@ def make_pedigree(
     found = versions()
     unit = "patients" if n_patients else "films"
     intervals = (
-        f"95 %, percentiles over {bootstrap:,} resamples of {unit}; "
+        f"95 %, from {bootstrap:,} resamples of {unit}: percentiles, further out where {unit} are few; "
+        "of an AUROC the spread on its logit, with Student's t; "
         f"a share of 0 % or 100 % has the exact binomial interval over {unit}"
     )
     return Pedigree(

@@ -1,5 +1,6 @@
 """How well films are ordered, with each kind of interval there is."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -7,7 +8,7 @@ from jaxtyping import Float
 
 from hilum.evaluation.column import Columns
 from hilum.evaluation.finding_films import Films
-from hilum.evaluation.tally import estimate
+from hilum.evaluation.tally import NO_RESAMPLES, NOTHING_VARIES, estimate
 from hilum.metrics import (
     AurocVariance,
     HeldRates,
@@ -58,17 +59,15 @@ def measure_area(films: Films, ranks: Ranks) -> tuple[RankMetric, RankMetric]:
     ranking = Ranking(scores, targets)
     area, precision = ranking.measure(np.ones(len(targets), dtype=np.int64))
     n_with, n_without = count_patients(targets, films.member[films.known])
-    area_ends = auroc_interval(area, ranks.auroc, n_positive=n_with, n_negative=n_without)
-    precision_ends = percentile_interval(ranks.average_precision) if len(ranks.auroc) else (np.nan, np.nan)
     facts = {"n_positive": ranking.n_positive, "n_negative": ranking.n_negative}
     reason = _undefined(**facts)
-    if not len(ranks.auroc):
-        area_ends = np.nan, np.nan
+    area_ends = precision_ends = np.nan, np.nan
+    if len(ranks.auroc):
+        area_ends = auroc_interval(area, ranks.auroc, n_positive=n_with, n_negative=n_without)
+        precision_ends = _ends(ranks.average_precision, min(n_with, n_without))
     return (
         RankMetric(value=area, low=area_ends[0], high=area_ends[1], reason=reason, **facts),
-        RankMetric(
-            value=precision, low=float(precision_ends[0]), high=float(precision_ends[1]), reason=reason, **facts
-        ),
+        RankMetric(value=precision, low=precision_ends[0], high=precision_ends[1], reason=reason, **facts),
     )
 
 
@@ -80,10 +79,10 @@ def measure_ranks(films: Films, ranks: Ranks) -> RankDetail:
     undefined = _undefined(n_positive, len(targets) - n_positive)
     ranking = Ranking(scores, targets)
     area = ranking.measure(np.ones(len(targets), dtype=np.int64))[0]
+    rarer = min(count_patients(targets, films.member[known]))
+    partial = partial_auroc(scores, targets, max_false_positive_rate=HELD.partial_up_to)
     return RankDetail(
-        partial_auroc=_with(
-            partial_auroc(scores, targets, max_false_positive_rate=HELD.partial_up_to), ranks.partial_auroc, undefined
-        ),
+        partial_auroc=_area(partial, _ends(ranks.partial_auroc, rarer), undefined, len(ranks.auroc)),
         partial_up_to=HELD.partial_up_to,
         delong=_by_variance(delong(scores, targets), undefined),
         clustered_delong=_by_variance(clustered_delong(scores, targets, films.member[known]), undefined),
@@ -91,38 +90,41 @@ def measure_ranks(films: Films, ranks: Ranks) -> RankDetail:
         sensitivity_at_specificity=tuple(
             FixedRate(
                 held=held,
-                reached=_with(
-                    sensitivity_at_specificity(scores, targets, specificity=held),
-                    ranks.sensitivity_at_specificity[:, place],
-                    undefined,
-                ),
+                reached=_with(sensitivity_at_specificity(scores, targets, specificity=held), column, undefined, rarer),
             )
-            for place, held in enumerate(HELD.specificities)
+            for held, column in zip(HELD.specificities, ranks.sensitivity_at_specificity.T, strict=True)
         ),
         specificity_at_sensitivity=tuple(
             FixedRate(
                 held=held,
-                reached=_with(
-                    specificity_at_sensitivity(scores, targets, sensitivity=held),
-                    ranks.specificity_at_sensitivity[:, place],
-                    undefined,
-                ),
+                reached=_with(specificity_at_sensitivity(scores, targets, sensitivity=held), column, undefined, rarer),
             )
-            for place, held in enumerate(HELD.sensitivities)
+            for held, column in zip(HELD.sensitivities, ranks.specificity_at_sensitivity.T, strict=True)
         ),
     )
 
 
-def _with(value: float, replicates: Replicates, undefined: str) -> Estimate:
-    return estimate(np.concatenate([[value], replicates]), undefined)
+def _ends(replicates: Replicates, rarer: int) -> tuple[float, float]:
+    """Return the percentiles for so many patients of the rarer kind; none where every resample gives the same."""
+    low, high = percentile_interval(replicates, n_units=rarer)
+    return (float(low), float(high)) if low < high else (np.nan, np.nan)
+
+
+def _area(value: float, ends: tuple[float, float], undefined: str, n_resamples: int) -> Estimate:
+    lacking = "" if ends[0] == ends[0] else NOTHING_VARIES if n_resamples else NO_RESAMPLES
+    return Estimate(value=value, low=ends[0], high=ends[1], reason=undefined or lacking)
+
+
+def _with(value: float, replicates: Replicates, undefined: str, rarer: int) -> Estimate:
+    return estimate(np.concatenate([[value], replicates]), undefined, n_patients=rarer)
 
 
 def _by_image(area: float, replicates: Replicates, targets: Float[np.ndarray, " known"], undefined: str) -> Estimate:
-    if undefined or not len(replicates):
-        return _with(area, replicates, undefined)
     n_positive = int((targets == 1).sum())
-    low, high = auroc_interval(area, replicates, n_positive=n_positive, n_negative=len(targets) - n_positive)
-    return Estimate(value=area, low=low, high=high)
+    ends = math.nan, math.nan
+    if len(replicates):
+        ends = auroc_interval(area, replicates, n_positive=n_positive, n_negative=len(targets) - n_positive)
+    return _area(area, ends, undefined, len(replicates))
 
 
 def _by_variance(measured: AurocVariance, undefined: str) -> Estimate:

@@ -1,5 +1,6 @@
 """A bundle's calibration and thresholds fitted anew on a few local cases, and how far that can be trusted."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from hilum.config import build
 from hilum.data import Manifest, PixelStore, patient_hash
 from hilum.errors import DataError, LeakError
 from hilum.evaluation.attribute import film_attributes
+from hilum.evaluation.calibration import error_draws
 from hilum.evaluation.column import Columns
 from hilum.evaluation.fitting import Rules, apply_rules, cross_fit, fit, to_logits
 from hilum.evaluation.from_bundle import BundleLike, PredictorLike
@@ -19,16 +21,19 @@ from hilum.evaluation.honesty import cross_fitted
 from hilum.evaluation.label_file import is_nih
 from hilum.evaluation.origin import Origin
 from hilum.evaluation.study import evaluate_columns
-from hilum.evaluation.tally import Tally, estimate
-from hilum.metrics import Resamples, calibration_error_terms, mean_over_findings
+from hilum.evaluation.tally import Tally, estimate, estimate_error
+from hilum.findings import title_of
+from hilum.metrics import Resamples, calibration_error_terms, count_patients, mean_over_findings
 from hilum.records import BundleSpec, Estimate, Evaluation, FindingRule, PlattMap, Recalibration, TemperatureMap
 
 __all__ = ["FEWEST", "RecalibrationStudy", "recalibrate_bundle"]
 
 FEWEST = 10
-"""With fewer local films of a kind a finding keeps the rule it has."""
+"""With fewer local patients of a kind, with the finding or without, a finding keeps the rule it has."""
 
 _NO_LABEL = "no finding has labels of both kinds"
+
+Draws = Float[np.ndarray, " draw"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class RecalibrationStudy:
         ece_after: The same, cross-fitted.
         change: After less before, on the same resamples of patients; below 0 is better.
         fitted: Findings that got a new rule.
-        kept: Findings with too few local films, which keep theirs.
+        kept: Findings with too few local patients, which keep theirs.
     """
 
     spec: BundleSpec
@@ -93,17 +98,18 @@ def recalibrate_bundle(
         on_progress: Called with (films done, films in all).
 
     Raises:
-        DataError: No film, or no finding with ten films of both kinds.
+        DataError: No film, or no finding with ten patients of both kinds.
         LeakError: Patients of the bundle's training are among the films.
         InvalidValueError: Fewer patients than folds.
     """
     spec, names = predictor.bundle.spec, tuple(predictor.bundle.spec.findings)
     cases = _read_cases(predictor, manifest, store, split, on_progress)
-    enough = _enough(cases.targets)
+    rarer = _rarer(cases)
+    enough = rarer >= FEWEST
     if not enough.any():
         raise DataError(
-            f"{manifest.source} has no finding with {FEWEST} films with it and {FEWEST} without: too little to "
-            "recalibrate on"
+            f"{manifest.source} has no finding with films of {FEWEST} patients with it and {FEWEST} without: too "
+            "little to recalibrate on"
         )
     section, plan = _section(spec), _Plan(folds, bootstrap, seed, command, split)
     before = apply_rules(
@@ -115,8 +121,9 @@ def recalibrate_bundle(
     after = _keep(before, crossed, enough)
     errors = _errors(before, after, enough, Resamples(cases.groups, bootstrap, seed))
     kept = tuple(name for place, name in enumerate(names) if not enough[place])
+    note = _note(errors, cases, dict(zip(names, rarer.tolist(), strict=True)), kept)
     return RecalibrationStudy(
-        _new_spec(predictor.bundle, manifest, cases, section, kept, errors),
+        _new_spec(predictor.bundle, cases, section, kept, _record(predictor, manifest, cases, errors, note)),
         _evaluate(before, predictor, manifest, cases, plan, crossed=False),
         _evaluate(after, predictor, manifest, cases, plan, crossed=True),
         *errors,
@@ -137,11 +144,10 @@ class _Plan(NamedTuple):
 
 def _new_spec(
     bundle: BundleLike,
-    manifest: Manifest,
     cases: _Cases,
     section: CalibrationSection,
     kept: Sequence[str],
-    errors: tuple[Estimate, Estimate, Estimate],
+    recalibration: Recalibration,
 ) -> BundleSpec:
     """Return the spec with rules fitted on all local films."""
     spec = bundle.spec
@@ -150,17 +156,22 @@ def _new_spec(
         name: spec.findings[name] if name in kept else _behind(spec.findings[name], rule, composed=_composes(spec))
         for name, rule in fitted.findings.items()
     }
-    recalibration = Recalibration(
+    nothing = fitted.no_finding if not kept and spec.no_finding else spec.no_finding
+    return spec.model_copy(update={"findings": rules, "no_finding": nothing, "recalibration": recalibration})
+
+
+def _record(
+    predictor: PredictorLike, manifest: Manifest, cases: _Cases, errors: tuple[Estimate, Estimate, Estimate], note: str
+) -> Recalibration:
+    return Recalibration(
         n_images=len(cases.rows),
         n_patients=len(np.unique(cases.groups)),
         data_digest=manifest.digest,
-        parent_digest=bundle.digest,
+        parent_digest=predictor.bundle.digest,
         ece_before=errors[0].value,
         ece_after=errors[1].value,
-        note=_note(errors, kept),
+        note=note,
     )
-    nothing = fitted.no_finding if not kept and spec.no_finding else spec.no_finding
-    return spec.model_copy(update={"findings": rules, "no_finding": nothing, "recalibration": recalibration})
 
 
 def _evaluate(
@@ -254,15 +265,16 @@ def _behind(old: FindingRule, new: FindingRule, *, composed: bool) -> FindingRul
     )
 
 
-def _enough(targets: Float64[np.ndarray, "image finding"]) -> Bool[np.ndarray, " finding"]:
-    enough: Bool[np.ndarray, " finding"] = ((targets == 1).sum(axis=0) >= FEWEST) & (
-        (targets == 0).sum(axis=0) >= FEWEST
+def _rarer(cases: _Cases) -> Int64[np.ndarray, " finding"]:
+    """Return per finding how many patients have a film of the rarer kind: with the finding, or without."""
+    rarer: Int64[np.ndarray, " finding"] = np.array(
+        [min(count_patients(column, cases.groups)) for column in cases.targets.T], dtype=np.int64
     )
-    return enough
+    return rarer
 
 
 def _keep(before: Columns, after: Columns, enough: Bool[np.ndarray, " finding"]) -> Columns:
-    """Return what is judged after: old rules where there are too few films, and for ``No Finding`` if any is kept."""
+    """Return what is judged after: old rules where patients are too few, and for ``No Finding`` if any is kept."""
     derived = [enough.all()] * (len(after.names) - len(enough))
     new = np.array([*enough.tolist(), *derived])
     mixed = {
@@ -285,33 +297,72 @@ def _errors(
     before: Columns, after: Columns, enough: Bool[np.ndarray, " finding"], resamples: Resamples
 ) -> tuple[Estimate, Estimate, Estimate]:
     """Return the mean calibration error before, after, and the change, over the findings that were fitted."""
-    means = []
-    for columns in (before, after):
-        each = [_error_draws(columns, place, resamples) for place in np.flatnonzero(enough).tolist()]
-        means.append(mean_over_findings(np.column_stack(each)))
-    first, second = means
+    places = np.flatnonzero(enough).tolist()
+    first, second = (_mean_errors(columns, places, resamples) for columns in (before, after))
     return (
-        estimate(first, _NO_LABEL, centred=True),
-        estimate(second, _NO_LABEL, centred=True),
-        estimate(second - first, _NO_LABEL),
+        estimate_error(*first, _NO_LABEL),
+        estimate_error(*second, _NO_LABEL),
+        _change(first[0], second[0]),
     )
 
 
-def _error_draws(columns: Columns, place: int, resamples: Resamples) -> Float[np.ndarray, " draw"]:
-    terms = calibration_error_terms(columns.probabilities[:, place], columns.targets[:, place])
-    tally = Tally({"part": terms.numerator, "known": ~np.isnan(columns.targets[:, place])}, resamples)
-    draws: Float[np.ndarray, " draw"] = np.abs(tally.share("part", "known")).sum(axis=1)
-    return draws
+def _mean_errors(columns: Columns, places: Sequence[int], resamples: Resamples) -> tuple[Draws, Draws]:
+    """Return mean calibration errors over findings, and how far resampling moves their bins, resample by resample."""
+    each = []
+    for place in places:
+        terms = calibration_error_terms(columns.probabilities[:, place], columns.targets[:, place])
+        tally = Tally({"part": terms.numerator, "known": terms.denominator}, resamples)
+        each.append(error_draws(tally, "part", "known"))
+    errors, chance = (mean_over_findings(np.column_stack(part)) for part in zip(*each, strict=True))
+    return errors, chance
 
 
-def _note(errors: tuple[Estimate, Estimate, Estimate], kept: Sequence[str]) -> str:
+def _change(first: Draws, second: Draws) -> Estimate:
+    """Return the change of the mean error.
+
+    A resample adds chance to both errors, more to the smaller one, so its change is moved by what it is off on average.
+    """
+    draws = second - first
+    middle = float(np.nanmedian(draws[1:])) if len(draws) > 1 else 0.0
+    return estimate(np.concatenate([draws[:1], draws[1:] - middle + draws[0]]), _NO_LABEL)
+
+
+def _note(
+    errors: tuple[Estimate, Estimate, Estimate], cases: _Cases, rarer: Mapping[str, int], kept: Sequence[str]
+) -> str:
+    """Say in words on how many cases the rules stand, what they changed, and for whom that holds.
+
+    Args:
+        errors: Before, after, change.
+        cases: Local films.
+        rarer: Per finding, how many patients have a film of the rarer kind.
+        kept: Findings that keep their rule.
+    """
     before, after, change = errors
-    trust = "better beyond chance" if change.high < 0 else "worse beyond chance" if change.low > 0 else "within chance"
+    fitted = {name: number for name, number in rarer.items() if name not in kept}
+    weakest = min(fitted, key=fitted.__getitem__)
     sentences = [
-        f"Mean calibration error {before.value:.3f} ({before.low:.3f} to {before.high:.3f}) before, {after.value:.3f} "
-        f"({after.low:.3f} to {after.high:.3f}) after, cross-fitted by patient; the change is {trust}.",
+        f"Fitted on {len(cases.rows):,} films of {len(np.unique(cases.groups)):,} patients; least is known of "
+        f"{title_of(weakest)}, where {fitted[weakest]:,} patients are of the rarer kind.",
+        f"Mean calibration error {_interval(before)} before, {_interval(after)} after, cross-fitted by patient; "
+        f"{_verdict(change)}.",
         "It holds for films like these: of this hospital, these machines and this mix of patients.",
     ]
     if kept:
-        sentences.append(f"Too few films of a kind, so the rule is as it was: {', '.join(kept)}.")
+        titles = ", ".join(title_of(name) for name in kept)
+        sentences.append(f"Fewer than {FEWEST} patients of a kind, so the rule is as it was: {titles}.")
     return " ".join(sentences)
+
+
+def _verdict(change: Estimate) -> str:
+    if math.isnan(change.low):
+        return "no interval says whether the change is chance"
+    if change.high < 0:
+        return "the change is better beyond chance"
+    if change.low > 0:
+        return "the change is worse beyond chance: keep the bundle as it came"
+    return "the change is within chance: these cases do not show that it helps"
+
+
+def _interval(error: Estimate) -> str:
+    return f"{error.value:.3f}" + ("" if math.isnan(error.low) else f" ({error.low:.3f} to {error.high:.3f})")

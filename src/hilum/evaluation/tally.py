@@ -5,13 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float, Real
 
-from hilum.metrics import Resamples, percentile_interval
+from hilum.metrics import Resamples, calibration_error_interval, percentile_interval, share_interval
 from hilum.records import Estimate
 
-__all__ = ["Tally", "estimate", "ratio"]
+__all__ = ["NEVER_DEFINED", "NOTHING_VARIES", "NO_RESAMPLES", "Tally", "estimate", "estimate_error", "ratio"]
 
 NO_RESAMPLES = "no resamples were asked for"
-NOTHING_VARIES = "every resample gives the same, so they give no interval"
+NEVER_DEFINED = "no interval: it is defined in no resample of these patients"
+NOTHING_VARIES = "no interval: every resample of these patients gives the same number, which is no certainty"
 
 Draws = Float[np.ndarray, "draw *rest"]
 
@@ -53,24 +54,45 @@ def ratio(above: Float[np.ndarray, "*shape"], below: Float[np.ndarray, "*lower"]
     return quotient
 
 
-def estimate(draws: Float[np.ndarray, " draw"], undefined: str, *, centred: bool = False) -> Estimate:
+def estimate(draws: Draws, undefined: str, *, n_patients: int | None = None) -> Estimate:
     """Return draw 0 with the percentile interval over the others.
 
     Args:
         draws: What was measured: on the films as they are, then on each resample.
         undefined: Why draw 0 is NaN, if it is.
-        centred: Move the resamples so that their middle is the value, and none below 0: for what repeated films alone
-            make larger, such as a calibration error.
+        n_patients: For a share, or a mean of numbers from 0 to 1: how many patients stand behind it. Of one that is
+            exactly 0 or 1 every resample gives the same, so the interval is then the exact binomial one over them.
     """
     value = float(draws[0])
     if np.isnan(value):
         return Estimate(reason=undefined)
-    others = draws[1:][~np.isnan(draws[1:])]
-    if not len(others):
-        return Estimate(value=value, reason=NO_RESAMPLES)
-    if centred:
-        others = np.maximum(others - np.median(others) + value, 0)
-    low, high = (float(end) for end in percentile_interval(others))
-    if low == high:
-        return Estimate(value=value, reason=NOTHING_VARIES)
-    return Estimate(value=value, low=low, high=high)
+    if n_patients is None:
+        low, high = (float(end) for end in percentile_interval(draws[1:]))
+    else:
+        low, high = share_interval(value, draws[1:], n_patients=n_patients)
+    if low < high:
+        return Estimate(value=value, low=low, high=high)
+    return Estimate(value=value, reason=_no_interval(draws))
+
+
+def _no_interval(draws: Draws) -> str:
+    if len(draws) == 1:
+        return NO_RESAMPLES
+    return NEVER_DEFINED if np.isnan(draws[1:]).all() else NOTHING_VARIES
+
+
+def estimate_error(draws: Draws, chance: Draws, undefined: str) -> Estimate:
+    """Return a calibration error with the interval of :func:`hilum.metrics.calibration_error_interval`.
+
+    Args:
+        draws: On the films as they are, then on each resample.
+        chance: Beside them, what resampling alone does to the bins; 0 in draw 0.
+        undefined: Why draw 0 is NaN, if it is.
+    """
+    value = float(draws[0])
+    if np.isnan(value):
+        return Estimate(reason=undefined)
+    low, high = calibration_error_interval(value, draws[1:], chance[1:])
+    return (
+        Estimate(value=value, low=low, high=high) if low < high else Estimate(value=value, reason=_no_interval(draws))
+    )

@@ -1,5 +1,6 @@
 """Do probabilities mean what they say: Brier score, likelihood, and what was there beside what was said, bin by bin."""
 
+import math
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
@@ -18,6 +19,7 @@ __all__ = [
     "brier_score",
     "brier_terms",
     "calibration_error",
+    "calibration_error_interval",
     "calibration_error_terms",
     "check_probabilities",
     "ece_by_chance",
@@ -184,6 +186,35 @@ def calibration_error_terms(
     films = _Films(probabilities, targets)
     inside = films.inside(n_bins, bins)
     return FilmTerms(inside * (films.probabilities - films.present)[:, None], films.known.astype(np.float64))
+
+
+def calibration_error_interval(
+    value: float, replicates: Real[np.ndarray, " replicate"], chance: Real[np.ndarray, " replicate"]
+) -> tuple[float, float]:
+    """Return a 95 % interval for a calibration error, which chance makes larger: in the films, and again in resamples.
+
+    The upper end is that of the resamples, moved so that their middle is the value. The lower end is twice the value
+    less the resamples' upper end, which takes off what chance puts on; it is 0 where chance alone would show as much
+    of perfect probabilities in one study of forty. (Moved resamples at both ends would never hold an error of 0.)
+
+    Args:
+        value: Of the films as they are.
+        replicates: Of the resamples; NaN where one has no film.
+        chance: Per resample, the sum over bins of how far it moved each bin's part of the error: the error that
+            resampling makes by itself.
+
+    Returns:
+        The ends, with the value between them; NaN without resamples.
+
+    Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, section 13.3 and chapter 16 (basic interval,
+        test under the null); the bias is that of Roelofs et al., AISTATS 2022. Coverage: ``tests``.
+    """
+    defined = ~(np.isnan(replicates) | np.isnan(chance))
+    if math.isnan(value) or not defined.any():
+        return math.nan, math.nan
+    middle, top = (float(end) for end in np.quantile(replicates[defined], [0.5, 0.975]))
+    perfect = value <= float(np.quantile(chance[defined], 0.975))
+    return 0.0 if perfect else min(max(2 * value - top, 0.0), value), value + top - middle
 
 
 def ece_by_chance(

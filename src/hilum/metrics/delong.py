@@ -9,16 +9,17 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Real, Shaped
-from scipy.special import expit, ndtri
+from scipy.special import expit, ndtri, stdtrit
 
 from hilum.errors import InvalidValueError
-from hilum.metrics.interval import check_level, percentile_interval
+from hilum.metrics.interval import check_level
 from hilum.metrics.known import check_pair
 
 __all__ = ["AurocVariance", "auroc_interval", "clustered_delong", "count_patients", "delong", "delong_interval"]
 
 _STEPS = 100
 _NOTHING = 1e-9
+_FEWEST_RESAMPLES = 2
 
 
 class AurocVariance(NamedTuple):
@@ -134,10 +135,15 @@ def auroc_interval(
     n_negative: int,
     level: float = 0.95,
 ) -> tuple[float, float]:
-    """Return the bootstrap percentile interval of an AUROC, or a sane one where the AUROC is exactly 0 or 1.
+    """Return an interval for an AUROC from its standard deviation over resamples, on the scale of its logit.
 
-    Resamples of films in perfect order are all in perfect order: their percentiles would promise certainty. The
-    interval is then that of :func:`delong_interval`.
+    Percentiles of resamples are too narrow where few patients have the finding: with seven of them a 95 % interval
+    holds the truth in 87 of 100 studies. So the standard deviation is taken, made larger by what resampling makes it
+    too small, times Student's t for the rarer kind of patient (95 of 100; the two agree where there are hundreds).
+
+    Where the AUROC is exactly 0 or 1 all resamples are, and one patient of a kind is drawn or not: resamples then say
+    nothing, and the interval is the one of a score test with the variance that an AUROC has by its size and by the
+    number of patients alone, as in :func:`delong_interval`.
 
     Args:
         value: The AUROC of the films as they are.
@@ -146,13 +152,28 @@ def auroc_interval(
         n_negative: Patients with a film that does not.
         level: Confidence.
 
+    Returns:
+        NaN ends where the AUROC is undefined, or fewer than two resamples have one.
+
     Raises:
         InvalidValueError: ``level`` is not between 0 and 1.
+
+    Source: Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69, 2015, section 3.2
+        (narrowness and t); Pepe 2003, section 5.2.4 (logit). Coverage: ``benchmarks/interval_coverage.py``.
     """
-    if value in (0.0, 1.0):
-        return delong_interval(AurocVariance(value, math.nan, n_positive, n_negative), level=level)
-    low, high = percentile_interval(replicates, level=level)
-    return float(low), float(high)
+    tail = 0.5 + check_level(level) / 2
+    rarer = min(n_positive, n_negative)
+    if math.isnan(value) or not rarer:
+        return math.nan, math.nan
+    if value in (0.0, 1.0) or rarer == 1:
+        return _score_interval(value, n_positive, n_negative, float(ndtri(tail)))
+    defined = replicates[~np.isnan(replicates)]
+    if len(defined) < _FEWEST_RESAMPLES:
+        return math.nan, math.nan
+    error = float(np.std(defined)) * math.sqrt(rarer / (rarer - 1))
+    half = float(stdtrit(rarer - 1, tail)) * error / (value * (1 - value))
+    centre = math.log(value / (1 - value))
+    return float(expit(centre - half)), float(expit(centre + half))
 
 
 def count_patients(targets: Real[np.ndarray, " image"], groups: Shaped[np.ndarray, " image"]) -> tuple[int, int]:
@@ -195,13 +216,18 @@ def _placements(
 
 
 def _score_interval(value: float, n_positive: int, n_negative: int, z: float) -> tuple[float, float]:
-    """Return the AUROCs from which a value of 0 or 1 is no more than ``z`` standard errors away."""
-    inside, outside = 1.0, 0.0
-    for _ in range(_STEPS):
-        middle = (inside + outside) / 2
-        near = (1 - middle) ** 2 <= z * z * _variance_by_size(middle, n_positive, n_negative)
-        inside, outside = (middle, outside) if near else (inside, middle)
-    return (inside, 1.0) if value == 1 else (0.0, 1 - inside)
+    """Return the AUROCs from which the value is no more than ``z`` standard errors away."""
+
+    def reach(value: float) -> float:
+        """Return the highest of them."""
+        inside, outside = value, 1.0
+        for _ in range(_STEPS):
+            middle = (inside + outside) / 2
+            near = (middle - value) ** 2 <= z * z * _variance_by_size(middle, n_positive, n_negative)
+            inside, outside = (middle, outside) if near else (inside, middle)
+        return inside
+
+    return 1 - reach(1 - value), reach(value)
 
 
 def _variance_by_size(value: float, n_positive: int, n_negative: int) -> float:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Real
-from scipy.special import betaincinv, ndtri
+from scipy.special import betaincinv, ndtr, ndtri, stdtrit
 
 from hilum.errors import InvalidValueError
 
@@ -69,29 +69,43 @@ def mean_over_findings(
 
 
 def percentile_interval(
-    replicates: Float[np.ndarray, "replicate ..."], *, level: float = 0.95
+    replicates: Float[np.ndarray, "replicate ..."], *, level: float = 0.95, n_units: int | None = None
 ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
     """Return lower and upper end of the bootstrap percentile interval.
 
     Args:
         replicates: One row per resample; NaN where a resample lacks a class.
         level: Share of the resamples inside the interval.
+        n_units: How many patients stand behind the number, of the rarer kind where there are two. Resamples of few
+            spread too little, so ends are then taken further out, as Student's t is further out than the normal;
+            with one patient there is no interval. None for the plain percentiles.
 
     Returns:
         Low and high per finding, over the replicates that are defined; NaN where none is.
 
     Raises:
         InvalidValueError: ``level`` is not between 0 and 1.
+
+    Source: Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69, 2015, section 5.3
+        (expanded percentile interval), for ``n_units``.
     """
     tail = (1 - check_level(level)) / 2
+    if n_units is not None:
+        tail = _expanded(tail, n_units)
     replicates = np.asarray(replicates, dtype=np.float64)
     columns = replicates.reshape(len(replicates), math.prod(replicates.shape[1:])).T
     ends = np.full((2, len(columns)), np.nan)
     for place, column in enumerate(columns):
         defined = column[~np.isnan(column)]
-        if len(defined):
+        if len(defined) and not math.isnan(tail):
             ends[:, place] = np.quantile(defined, [tail, 1 - tail])
     return ends[0].reshape(replicates.shape[1:]), ends[1].reshape(replicates.shape[1:])
+
+
+def _expanded(tail: float, n_units: int) -> float:
+    if n_units < 2:
+        return math.nan
+    return float(ndtr(math.sqrt(n_units / (n_units - 1)) * stdtrit(n_units - 1, tail)))
 
 
 def wilson_interval(successes: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
@@ -161,6 +175,8 @@ def share_interval(
 ) -> tuple[float, float]:
     """Return the bootstrap percentile interval of a share of films, or the exact one where the share is 0 or 1.
 
+    Percentiles are those of :func:`percentile_interval` for so many patients.
+
     Resamples of films that are all right are all right: their percentiles would promise certainty. The interval is then
     that of :func:`exact_interval` over patients, since the films of one patient resemble each other.
 
@@ -183,7 +199,7 @@ def share_interval(
     """
     if value in (0.0, 1.0):
         return exact_interval(round(value) * n_patients, n_patients, level=level)
-    low, high = (float(end) for end in percentile_interval(replicates, level=level))
+    low, high = (float(end) for end in percentile_interval(replicates, level=level, n_units=n_patients))
     return (low, high) if low < high and not math.isnan(value) else (math.nan, math.nan)
 
 
