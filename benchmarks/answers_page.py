@@ -76,9 +76,8 @@ def opening(*studies: Study) -> Iterator[str]:
             f"**{each.title}.** {pedigree.n_images:,} films of {pedigree.n_patients:,} patients; fitted on "
             f"{pedigree.thresholds_from}. Mean AUROC {said(each.found.macro['auroc'])}. ECE: mean over findings "
             f"{fixed(float(np.mean(each.errors)), 4)}, largest {fixed(max(each.errors), 4)}. Zones with at least "
-            f"{CASES} patients behind them: {len(kept)}; both promises kept by {both}. Labels {pedigree.data_digest[:12]}"
-            f"{split}; commit {pedigree.commit[:12]}; "
-            f"{pedigree.intervals}.\n"
+            f"{CASES} patients behind them: {len(kept)}; both promises kept by {both}. "
+            f"Labels {pedigree.data_digest[:12]}{split}; commit {pedigree.commit[:12]}; {pedigree.intervals}.\n"
         )
 
 

@@ -142,6 +142,12 @@ def test_files_of_others(hilum, files, tmp_path):
     assert "40 films evaluated" in answer.out
 
 
+@pytest.mark.parametrize("verb", ["evaluate", "compare", "localise"])
+def test_a_seed_is_not_negative(hilum, verb):
+    answer = hilum(verb, "--seed", -1)
+    assert (answer.code, "--seed" in answer.err) == (2, True)
+
+
 def edit(path, row, column, text):
     with path.open(newline="") as stream:
         rows = list(csv.reader(stream))

@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import pytest
@@ -25,6 +26,29 @@ def test_of_an_evaluation(hilum, judged, tmp_path):
     shutil.copy(judged / "evaluation" / "evaluation.json", tmp_path)
     assert hilum("report", tmp_path / "evaluation.json").code == 0
     assert (tmp_path / "report.html").is_file()
+
+
+def test_of_a_folder_with_an_evaluation(hilum, judged, tmp_path):
+    shutil.copy(judged / "evaluation" / "evaluation.json", tmp_path)
+    assert hilum("report", tmp_path).code == 0
+    assert (tmp_path / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value", "message"),
+    [
+        ("roc", "x", [0.0], "roc: value error, expected lists of one length, got x 1, y"),
+        ("decision", "low", [], "decision: value error, expected lists of one length"),
+        ("auroc", "value", 2, "auroc: value error, expected an area between 0 and 1, got 2"),
+        ("auprc", "n_positive", -1, "auprc.n_positive: input should be greater than or equal to 0"),
+    ],
+)
+def test_an_evaluation_that_was_edited_by_hand(hilum, judged, tmp_path, part, key, value, message):
+    written = json.loads((judged / "evaluation" / "evaluation.json").read_text())
+    written["findings"]["Effusion"][part][key] = value
+    (tmp_path / "e.json").write_text(json.dumps(written))
+    answer = hilum("report", tmp_path / "e.json")
+    assert (answer.code, f"e.json is no Evaluation: findings.Effusion.{message}" in answer.sentence) == (1, True)
 
 
 def test_wrong_wishes(hilum, judged, run_copy, films, tmp_path):

@@ -93,10 +93,10 @@ def test_maps_that_are_right_score_high_and_beat_every_control(perfect):
 
 def test_a_share_of_all_has_an_interval_that_is_not_a_point(perfect):
     study, _ = perfect
-    alls = [estimate for finding in study.findings.values() for estimate in finding.maps["model"].iou]
-    alls = [estimate for estimate in alls if estimate.value == 1]
-    assert alls
-    assert all(estimate.low < 0.9 for estimate in alls)
+    whole = [estimate for finding in study.findings.values() for estimate in finding.maps["model"].iou]
+    whole = [estimate for estimate in whole if estimate.value == 1]
+    assert whole
+    assert all(estimate.low < 0.9 for estimate in whole)
 
 
 def test_shares_fall_with_the_overlap_and_iobb_is_at_least_iou(perfect):

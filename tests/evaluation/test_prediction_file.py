@@ -41,6 +41,25 @@ def test_case_blanks_dashes_and_underscores_in_names_do_not_count(write, image, 
     assert table.ignored == ()
 
 
+def test_names_of_labels_are_read_as_freely_as_names_of_probabilities(write):
+    table = read_predictions(
+        write("image_id,Mass,Pleural Thickening,target_mass,TARGET_pleural thickening\na,0.1,0.2,1,0\n")
+    )
+    np.testing.assert_array_equal(table.targets, [[1, 0]])
+    with pytest.raises(DataError, match="columns 'target_Mass' and 'target_mass' are both Mass: keep one"):
+        read_predictions(write("image_id,Mass,target_Mass,target_mass\na,0.1,1,0\n"))
+
+
+def test_labels_and_scores_of_what_has_no_probability_are_told(write):
+    table = read_predictions(
+        write(
+            "image_id,probability_Mass,score_Mass,call_Mass,score_Edema,target_Mass,target_Edema,target_Foo\n"
+            "a,0.1,-2,absent,0.2,1,0,1\n"
+        )
+    )
+    assert (table.findings, table.ignored) == (("Mass",), ("score_Edema", "target_Edema", "target_Foo"))
+
+
 def test_the_likeliest_of_several_columns_of_films_is_taken(write):
     table = read_predictions(write("path,image,Image Index,prob_Mass\n/x/a.png,b,a.png,0.5\n"))
     assert (table.image_ids, table.ignored) == (("a.png",), ("image",))

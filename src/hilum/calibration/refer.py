@@ -31,10 +31,10 @@ def refer_zone(
 
     What is promised: of the films with the finding of new patients, who come from where these come from, at most the
     share ``allowed_missed`` is expected to be called absent (below the zone); likewise of films without it, to be
-    called present. It holds on average over new films and over draws of the calibration patients, not for every patient, and
-    whatever the model. It takes the network as given before these films were seen: a checkpoint chosen on them makes
-    the promise a little too bright. Calibration fitted on them does no harm where it keeps the order of films strictly
-    (all but ``isotonic``).
+    called present. It holds on average over new films and over draws of the calibration patients, not for every
+    patient, and whatever the model. It takes the network as given before these films were seen: a checkpoint chosen on
+    them makes the promise a little too bright. Calibration fitted on them does no harm where it keeps the order of
+    films strictly (all but ``isotonic``).
 
     Args:
         probabilities: One per film.

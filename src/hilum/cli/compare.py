@@ -32,7 +32,7 @@ def compare(
     bootstrap: Annotated[
         int, typer.Option(min=0, help="Resamples of the patients, for the intervals; 0 for none.")
     ] = 1000,
-    seed: Annotated[int, typer.Option(help="Seed of the resamples.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the resamples.")] = 0,
 ) -> None:
     """Compare models on the same films: differences of AUROC with paired intervals by patient, corrected by Holm."""
     from hilum.evaluation import compare_models

@@ -16,7 +16,7 @@ def describe(
     manifest: Annotated[Path, typer.Argument(help="The manifest to look at.")],
     out: Annotated[Path, typer.Option(help="The folder for describe.html, its pictures and its numbers.")],
     sample: Annotated[int, typer.Option(min=1, help="Films that are opened for pictures and grey values.")] = 200,
-    seed: Annotated[int, typer.Option(help="Another seed, other films.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other films.")] = 0,
 ) -> None:
     """Count findings, views, ages and splits; show films, grey values and what augmentation does to them."""
     from hilum.data import describe_manifest, preview_augmentation, read_manifest

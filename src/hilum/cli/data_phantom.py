@@ -15,7 +15,7 @@ def phantom(
     out: Annotated[Path, typer.Argument(help="The folder to write: label file, images/, boxes.")],
     films: Annotated[int, typer.Option("--count", min=1, help="Films to render.")] = 900,
     size: Annotated[int, typer.Option(min=64, help="Side of the films, in pixels.")] = 256,
-    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
     prevalence: Annotated[
         Literal["nih", "balanced"], typer.Option(help="nih: as rare as in ChestX-ray14; balanced: all about alike.")
     ] = "balanced",

@@ -31,7 +31,7 @@ def split(
     exclude: Annotated[
         Path | None, typer.Option(help="An excluded.csv of `hilum data doctor`: its films are in no split.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another split.")] = 0,
 ) -> None:
     """Divide a manifest by patient, and write down how."""
     from hilum.data import exclude_films, read_manifest, save_split

@@ -78,7 +78,7 @@ def localise(
     bootstrap: Annotated[
         int, typer.Option(min=0, help="Resamples of the patients, for the intervals; 0 for none.")
     ] = 1000,
-    seed: Annotated[int, typer.Option(help="Seed of folds, random maps and resamples.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of folds, random maps and resamples.")] = 0,
 ) -> None:
     """Judge heat maps against marked boxes, beside maps that know nothing. Not a medical device."""
     from hilum.data import read_boxes, read_manifest

@@ -17,7 +17,9 @@ __all__ = ["report"]
 
 
 def report(
-    source: Annotated[Path, typer.Argument(help="A run folder that was evaluated, or an evaluation.json.")],
+    source: Annotated[
+        Path, typer.Argument(help="A run folder that was evaluated, a folder with an evaluation.json, or that file.")
+    ],
     out: Annotated[Path | None, typer.Option(help="The HTML file; beside the source by default.")] = None,
     manifest: Annotated[
         Path | None, typer.Option(help="The run's manifest: its films are read again, and the gallery is drawn.")
@@ -28,6 +30,8 @@ def report(
     from hilum.reporting import write_report
     from hilum.runs import Run
 
+    if source.is_dir() and not (source / "journal.jsonl").exists() and (source / "evaluation.json").is_file():
+        source = source / "evaluation.json"  # what --predictions and --bundle write
     if source.is_dir():
         run = Run.open(source)
         if not run.evaluation_path.is_file():

@@ -4,7 +4,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,7 +97,7 @@ def read_predictions(path: Path) -> PredictionTable:
         probabilities=probabilities,
         n_refused=len(image_ids) - len(rows),
         digest=file_digest(path),
-        ignored=tuple(name for name in table.columns if not _is_known(name, (named, *columns.values()))),
+        ignored=tuple(name for name in table.columns if name != named and not _is_known(name, columns)),
         groups=_groups(table, rows),
         targets=_targets(table, tuple(columns), rows),
     )
@@ -144,26 +144,39 @@ def _groups(table: LabelTable, rows: Sequence[int]) -> tuple[str, ...] | None:
 def _targets(
     table: LabelTable, findings: Sequence[str], rows: Sequence[int]
 ) -> Float64[np.ndarray, "image finding"] | None:
-    if not any(column.startswith(_TARGET) for column in table.columns):
+    by_finding = _target_columns(table)
+    if not by_finding:
         return None
     targets = np.full((len(rows), len(findings)), np.nan)
     for place, name in enumerate(findings):
-        cells = table.columns.get(f"{_TARGET}{name}")
-        if cells is None:
+        if name not in by_finding:
             continue
+        cells = table.columns[by_finding[name]]
         wrong = next((row for row in rows if cells[row].casefold() not in _TARGETS), None)
         if wrong is not None:
             raise DataError(
-                f"{table.source} line {table.lines[wrong]}: {_TARGET}{name} is {cells[wrong]!r}; expected 1, 0 or "
+                f"{table.source} line {table.lines[wrong]}: {by_finding[name]} is {cells[wrong]!r}; expected 1, 0 or "
                 "nothing (unknown)"
             )
         targets[:, place] = [_TARGETS[cells[row].casefold()] for row in rows]
     return targets
 
 
+def _target_columns(table: LabelTable) -> dict[str, str]:
+    """Return finding to column of labels."""
+    found: dict[str, str] = {}
+    for column in table.columns:
+        finding = _finding_in(column, _TARGET)
+        if finding in found:
+            raise DataError(f"{table.source}: columns {found[finding]!r} and {column!r} are both {finding}: keep one")
+        if finding:
+            found[finding] = column
+    return found
+
+
 def _image_column(table: LabelTable) -> str:
     """Return the column of films, the likeliest name first; empty where there is none."""
-    by_name = {_folded(column): column for column in reversed(table.columns)}
+    by_name = {_folded(column): column for column in reversed(list(table.columns))}
     return next((by_name[name] for name in _IMAGE_NAMES if name in by_name), "")
 
 
@@ -247,5 +260,8 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _is_known(column: str, used: Iterable[str]) -> bool:
-    return column in used or column in _KNOWN_COLUMNS or column.startswith(_KNOWN_PREFIXES) or not column
+def _is_known(column: str, chosen: Mapping[str, str]) -> bool:
+    """Say whether a column was read, or belongs in hilum's own form to a finding that was."""
+    if column in chosen.values() or column in _KNOWN_COLUMNS or not column:
+        return True
+    return any(_finding_in(column, prefix) in chosen for prefix in _KNOWN_PREFIXES)

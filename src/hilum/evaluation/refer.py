@@ -55,8 +55,8 @@ def measure_refer(tally: Tally, zone: ReferZone, low: float, high: float) -> Ref
 
 def _units(chosen: Bool[np.ndarray, " image"], member: Int64[np.ndarray, " image"]) -> Float[np.ndarray, " image"]:
     """Return 1 / (chosen films of the patient) for chosen films: their sum is the number of patients."""
-    per_patient = np.bincount(member, weights=chosen)[member]
-    return chosen / np.maximum(per_patient, 1)
+    units: Float[np.ndarray, " image"] = chosen / np.maximum(np.bincount(member, weights=chosen)[member], 1)
+    return units
 
 
 def _in_band(shares: Float[np.ndarray, " draw"], allowed: float, n_here: float, n_behind: int) -> bool | None:

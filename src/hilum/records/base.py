@@ -4,11 +4,11 @@ import json
 import math
 from typing import Annotated, ClassVar, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
 from hilum.errors import DataError
 
-__all__ = ["Estimate", "Interval", "Number", "Record"]
+__all__ = ["Columns", "Estimate", "Interval", "Number", "Record"]
 
 
 def _null_to_nan(value: object) -> object:
@@ -58,6 +58,18 @@ class Record(BaseModel):
                 f"{source} is {cls.__name__} of schema version {came}; this hilum reads version {ours}. "
                 f"{cls.written_anew_by}, or read it with the hilum that wrote it."
             )
+
+
+class Columns(Record):
+    """A record whose lists are columns of one table, and so equally long."""
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> Self:
+        lengths = {name: len(value) for name, value in self if isinstance(value, tuple)}
+        if len(set(lengths.values())) > 1:
+            said = ", ".join(f"{name} {n}" for name, n in lengths.items())
+            raise ValueError(f"expected lists of one length, got {said}")
+        return self
 
 
 class Interval(Record):

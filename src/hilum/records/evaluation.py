@@ -1,10 +1,10 @@
 """How good a model is, with intervals and the pedigree of every number."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from hilum.records.base import Estimate, Interval, Number, Record
+from hilum.records.base import Columns, Estimate, Interval, Number, Record
 from hilum.records.subgroup import SubgroupStudy
 
 __all__ = [
@@ -45,8 +45,14 @@ class RankMetric(Estimate):
         n_negative: Films without it.
     """
 
-    n_positive: int
-    n_negative: int
+    n_positive: int = Field(ge=0)
+    n_negative: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _check_area(self) -> Self:
+        if self.value < 0 or self.value > 1:
+            raise ValueError(f"expected an area between 0 and 1, got {self.value:g}")
+        return self
 
 
 class FixedRate(Record):
@@ -100,7 +106,7 @@ class PredictiveValues(Record):
     npv: Estimate
 
 
-class ReliabilityCurve(Record):
+class ReliabilityCurve(Columns):
     """What probabilities said and what was there, bin by bin (equally many films) from low to high.
 
     Attributes:
@@ -143,7 +149,7 @@ class CalibrationEvaluation(Record):
     reliability: ReliabilityCurve
 
 
-class DecisionCurve(Record):
+class DecisionCurve(Columns):
     """Net benefit of calling at a probability, in true positives per film; calling nobody has 0.
 
     Attributes:
@@ -267,7 +273,7 @@ class OperatingPoint(Record):
     predictive: tuple[PredictiveValues, ...] = ()
 
 
-class Curve(Record):
+class Curve(Columns):
     """Points of a curve from left to right.
 
     Attributes:
