@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hilum.errors import InvalidValueError
@@ -27,6 +27,7 @@ def test_at_the_films_own_prevalence_they_are_the_shares_of_the_calls(found, mis
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 30), st.integers(1, 30), st.integers(0, 30), st.integers(1, 30), shares)
+@example(found=1, n_present=1, spared=0, n_absent=7, prevalence=0.9999999999999999)
 def test_ends_lie_around_the_value_inside_the_worst_of_both(found, n_present, spared, n_absent, prevalence):
     sensitivity, specificity = rate(min(found, n_present), n_present), rate(min(spared, n_absent), n_absent)
     for ours, (right, wrong), prior in zip(

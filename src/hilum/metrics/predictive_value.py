@@ -126,4 +126,4 @@ def _ratio_interval(above: Rate, below: Rate) -> tuple[float, float]:
 def _posterior(ratio: float, prior: float) -> float:
     if prior in (0.0, 1.0):
         return prior
-    return 1.0 if math.isinf(ratio) else ratio * prior / (ratio * prior + 1 - prior)
+    return 1.0 if math.isinf(ratio) else ratio * prior / (ratio * prior + (1 - prior))
