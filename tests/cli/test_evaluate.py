@@ -295,7 +295,9 @@ def test_a_bundle_is_recalibrated_on_other_films_and_says_so(hilum, judged, film
         "--split", "test", "--recalibrate", "--bootstrap", 10,
     )  # fmt: skip
     assert answer.code == 0, answer.err
-    assert (out / "before.json").is_file()
+    written = {line.removeprefix(" wrote ") for line in answer.out.splitlines() if line.startswith(" wrote ")}
+    assert written == {str(path) for path in out.iterdir()} - {str(out / "figures"), str(out / "looks.jsonl")}
+    assert {str(out / "before.json"), str(out / "MODEL_CARD.md")} <= written
     spec = BundleSpec.from_json((out / "bundle" / "bundle.json").read_bytes())
     assert spec.recalibration.n_images == read(out).pedigree.n_images
     assert "ECE before" in answer.out

@@ -32,11 +32,22 @@ def test_a_named_finding_is_explained_whatever_its_call(hilum, bundle, films, tm
     assert {path.name for path in tmp_path.iterdir()} == {f"{stem}_Mass.png", f"{stem}_Nodule.png"}
 
 
+def test_what_a_person_should_look_at_is_explained_too(hilum, make_bundle, films, tmp_path):
+    wide = {"low": 0.0, "high": 1.0, "allowed_missed": 0.1, "allowed_false_alarms": 0.1}
+    undecided = wide | {"missed": 0.1, "cleared": 0.6, "found": 0.7, "false_alarms": 0.05}
+    undecided |= {"n_patients_with": 20, "n_patients_without": 90}
+    rules = {"Mass": {"threshold": 0.5, "refer": undecided}, "Nodule": {"threshold": 1.0}}
+    make_bundle(tmp_path / "b", findings=("Mass", "Nodule"), rules=rules)
+    answer = hilum("explain", films.images[0], "--bundle", tmp_path / "b", "--out", tmp_path / "maps")
+    assert answer.code == 0, answer.err
+    assert [path.name for path in (tmp_path / "maps").iterdir()] == [f"{films.images[0].stem}_Mass.png"]
+
+
 def test_nothing_called(hilum, make_bundle, films, tmp_path):
     make_bundle(tmp_path / "b", findings=("Mass",), rules={"Mass": {"threshold": 1.0}})
     answer = hilum("explain", films.images[0], "--bundle", tmp_path / "b", "--out", tmp_path / "maps")
     assert answer.code == 0
-    assert "nothing was called present" in answer.out
+    assert "nothing was called present or referred" in answer.out
     assert not (tmp_path / "maps").exists()
 
 

@@ -17,7 +17,7 @@ __all__ = ["recalibrate_into"]
 def recalibrate_into(
     out: Path, bundle: Path, manifest: Path, store: Path, *, split: str | None, settings: "JudgeSettings"
 ) -> None:
-    """Write ``bundle``, ``evaluation.json``, ``before.json`` and the report into ``out``, and print what changed."""
+    """Write bundle, ``evaluation.json``, ``before.json``, report and model card into ``out``; print what changed."""
     from hilum.cli._study import count_look, show_evaluation
     from hilum.data import PixelStore, read_manifest
     from hilum.evaluation import recalibrate_bundle
@@ -45,10 +45,10 @@ def recalibrate_into(
     write_text(out / "before.json", study.before.to_json())
     write_figures(evaluation, out / "figures")
     page = write_report(out / "report.html", evaluation, spec=study.spec)
-    write_card(out / "MODEL_CARD.md", study.spec, evaluation)
+    card = write_card(out / "MODEL_CARD.md", study.spec, evaluation)
     show_evaluation(evaluation)
     _show_change(study)
-    wrote(out / "bundle", out / "evaluation.json", out / "before.json", page)
+    wrote(out / "bundle", out / "evaluation.json", out / "before.json", page, card)
     follow(f"hilum predict FILM… --bundle {out / 'bundle'}")
 
 

@@ -22,11 +22,12 @@ def explain(
     bundle: Annotated[Path, typer.Option(help="The bundle that answers.")],
     out: Annotated[Path, typer.Option(help="The folder for the pictures: <film>_<finding>.png.")],
     finding: Annotated[
-        list[str] | None, typer.Option(help="A finding to explain, called or not; by default every called one.")
+        list[str] | None,
+        typer.Option(help="A finding to explain, whatever its call; by default those present or referred."),
     ] = None,
     method: Annotated[str, typer.Option(help="How: grad_cam or grad_cam_plus_plus.")] = "grad_cam",
 ) -> None:
-    """Write a heat map over the film for every finding that is called present. Not a medical device."""
+    """Write a heat map over the film for every finding called present or referred. Not a medical device."""
     from hilum.findings import get_finding
     from hilum.imaging import FilmReader
     from hilum.inference import Predictor, collect_files
@@ -49,7 +50,7 @@ def explain(
             on_progress(number + 1, len(files))
     wrote(*pictures)
     if not pictures and n_refused < len(files):
-        say("no picture: nothing was called present. --finding NAME explains a finding that was not called.")
+        say("no picture: nothing was called present or referred. --finding NAME explains a finding whatever its call.")
     if n_refused == len(files):
         raise typer.Exit(1)
 
@@ -79,7 +80,7 @@ def _explain_film(
     from hilum.runs import write_bytes
 
     answers = predictor.predict_image(image, path=file).findings
-    names = wanted or [name for name, answer in answers.items() if answer.call == "present"]
+    names = wanted or [name for name, answer in answers.items() if answer.call in {"present", "refer"}]
     pictures = []
     for name in names:
         explanation = explain_image(predictor, image, name, method=method, image_id=file.name)
