@@ -15,7 +15,16 @@ from hilum.errors import InvalidValueError
 from hilum.metrics.interval import check_level
 from hilum.metrics.known import check_pair
 
-__all__ = ["AurocVariance", "auroc_interval", "clustered_delong", "count_patients", "delong", "delong_interval"]
+__all__ = [
+    "AurocVariance",
+    "auroc_interval",
+    "clustered_delong",
+    "clustered_variance",
+    "count_patients",
+    "delong",
+    "delong_interval",
+    "placements",
+]
 
 _STEPS = 100
 _NOTHING = 1e-9
@@ -76,19 +85,9 @@ def clustered_delong(
     n_positive, n_negative = _count_patients(member, positive)
     if not n_positive or not n_negative:
         return AurocVariance(math.nan, math.nan, n_positive, n_negative)
-    place = _placements(score, positive)
+    place = placements(score, positive)
     value = float(place[positive].mean())
-    if min(n_positive, n_negative) < 2:
-        return AurocVariance(value, math.nan, n_positive, n_negative)
-    offset = (place - value) / np.where(positive, positive.sum(), (~positive).sum())
-    n_patients = int(member.max()) + 1
-    with_it, without = (np.bincount(member, np.where(side, offset, 0.0), n_patients) for side in (positive, ~positive))
-    own = n_positive / (n_positive - 1) * float(with_it @ with_it)
-    own += n_negative / (n_negative - 1) * float(without @ without)
-    variance = own + 2 * n_patients / (n_patients - 1) * float(with_it @ without)
-    # Where hardly any patient stands behind it, the cross term can outweigh the others by chance: that is no certainty.
-    cancelled = own > 0 and variance <= _NOTHING * own
-    return AurocVariance(value, math.nan if cancelled else variance, n_positive, n_negative)
+    return AurocVariance(value, clustered_variance(place, positive, member), n_positive, n_negative)
 
 
 def delong_interval(measured: AurocVariance, *, level: float = 0.95) -> tuple[float, float]:
@@ -191,6 +190,41 @@ def count_patients(targets: Real[np.ndarray, " image"], groups: Shaped[np.ndarra
     return _count_patients(member, targets[known] == 1)
 
 
+def placements(
+    score: Float64[np.ndarray, " known"], positive: Bool[np.ndarray, " known"]
+) -> Float64[np.ndarray, " known"]:
+    """Return, per film, the share of films of the other class that it stands on the right side of; a tie is half."""
+    present, absent = np.sort(score[positive]), np.sort(score[~positive])
+    below = np.searchsorted(absent, score, "left") + np.searchsorted(absent, score, "right")
+    up_to = np.searchsorted(present, score, "left") + np.searchsorted(present, score, "right")
+    return np.where(positive, below / (2 * len(absent)), 1 - up_to / (2 * len(present)))
+
+
+def clustered_variance(
+    place: Float64[np.ndarray, " known"], positive: Bool[np.ndarray, " known"], member: Int64[np.ndarray, " known"]
+) -> float:
+    """Return Obuchowski's variance of the mean of :func:`placements`, or of the differences of two models' placements.
+
+    Args:
+        place: Their mean over films with the finding is their mean over films without it.
+        positive: Which films have the finding; of both kinds there are some.
+        member: Number of each film's patient, from 0 on.
+
+    Returns:
+        NaN where fewer than two patients have films of a kind, and where the estimate is not above 0 though they vary.
+    """
+    n_patients, (n_positive, n_negative) = int(member.max()) + 1, _count_patients(member, positive)
+    if min(n_positive, n_negative) < 2:
+        return math.nan
+    offset = (place - place[positive].mean()) / np.where(positive, positive.sum(), (~positive).sum())
+    with_it, without = (np.bincount(member, np.where(side, offset, 0.0), n_patients) for side in (positive, ~positive))
+    own = n_positive / (n_positive - 1) * float(with_it @ with_it)
+    own += n_negative / (n_negative - 1) * float(without @ without)
+    variance = own + 2 * n_patients / (n_patients - 1) * float(with_it @ without)
+    # Where hardly any patient stands behind it, the cross term can outweigh the others by chance: that is no certainty.
+    return math.nan if own > 0 and variance <= _NOTHING * own else variance
+
+
 def _known_members(
     targets: Float64[np.ndarray, " image"], groups: Shaped[np.ndarray, " image"]
 ) -> tuple[Bool[np.ndarray, " image"], Int64[np.ndarray, " known"]]:
@@ -203,16 +237,6 @@ def _known_members(
 
 def _count_patients(member: Int64[np.ndarray, " known"], positive: Bool[np.ndarray, " known"]) -> tuple[int, int]:
     return len(np.unique(member[positive])), len(np.unique(member[~positive]))
-
-
-def _placements(
-    score: Float64[np.ndarray, " known"], positive: Bool[np.ndarray, " known"]
-) -> Float64[np.ndarray, " known"]:
-    """Return, per film, the share of films of the other class that it stands on the right side of; a tie is half."""
-    present, absent = np.sort(score[positive]), np.sort(score[~positive])
-    below = np.searchsorted(absent, score, "left") + np.searchsorted(absent, score, "right")
-    up_to = np.searchsorted(present, score, "left") + np.searchsorted(present, score, "right")
-    return np.where(positive, below / (2 * len(absent)), 1 - up_to / (2 * len(present)))
 
 
 def _score_interval(value: float, n_positive: int, n_negative: int, z: float) -> tuple[float, float]:

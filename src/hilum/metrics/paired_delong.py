@@ -8,15 +8,15 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Real, Shaped
+from jaxtyping import Real, Shaped
 from scipy.special import erfc
 
 from hilum.errors import InvalidValueError
+from hilum.metrics.delong import clustered_variance, placements
 from hilum.metrics.known import check_pair
 
 __all__ = ["PairedTest", "paired_delong"]
 
-_FEWEST_PATIENTS = 2
 _NOTHING = 1e-15
 
 
@@ -25,7 +25,8 @@ class PairedTest(NamedTuple):
 
     Attributes:
         difference: First minus second; NaN where a class is absent.
-        variance: Of the difference; NaN with fewer than two patients on a side.
+        variance: Of the difference; NaN with fewer than two patients on a side, and where Obuchowski's estimate is not
+            above 0 though the two models differ, as of three patients it may be.
         p_value: Of no difference, two-sided, normal; 1 where the two order the films alike, NaN where it is undefined.
     """
 
@@ -68,36 +69,11 @@ def paired_delong(
     if positive.all() or not positive.any():
         return PairedTest(math.nan, math.nan, math.nan)
     # The difference is itself a mean over films with and over films without the finding, so one variance does.
-    gap = _placements(first[known], positive) - _placements(second[known], positive)
+    gap = placements(first[known], positive) - placements(second[known], positive)
     difference = float(gap[positive].mean())
-    variance = _variance(gap - difference, positive, np.unique(groups[known], return_inverse=True)[1])
+    member = np.unique(groups[known], return_inverse=True)[1].astype(np.int64)
+    variance = clustered_variance(gap, positive, member)
     return PairedTest(difference, variance, _p_value(difference, variance))
-
-
-def _placements(
-    score: Float64[np.ndarray, " known"], positive: Bool[np.ndarray, " known"]
-) -> Float64[np.ndarray, " known"]:
-    """Return, per film, the share of films of the other class that it stands rightly to; a tie is half."""
-    present, absent = np.sort(score[positive]), np.sort(score[~positive])
-    below = np.searchsorted(absent, score, "left") + np.searchsorted(absent, score, "right")
-    up_to = np.searchsorted(present, score, "left") + np.searchsorted(present, score, "right")
-    place = np.where(positive, below / (2 * len(absent)), 1 - up_to / (2 * len(present)))
-    return np.asarray(place, dtype=np.float64)
-
-
-def _variance(
-    offset: Float64[np.ndarray, " known"], positive: Bool[np.ndarray, " known"], member: Shaped[np.ndarray, " known"]
-) -> float:
-    n_patients, n_with, n_without = (len(np.unique(member[side])) for side in (positive | True, positive, ~positive))
-    if min(n_with, n_without) < _FEWEST_PATIENTS:
-        return math.nan
-    with_it = np.bincount(member, np.where(positive, offset, 0.0)) / positive.sum()
-    without = np.bincount(member, np.where(positive, 0.0, offset)) / (~positive).sum()
-    variance = n_with / (n_with - 1) * float(with_it @ with_it)
-    variance += n_without / (n_without - 1) * float(without @ without)
-    variance += 2 * n_patients / (n_patients - 1) * float(with_it @ without)
-    # The cross term can outweigh the two others by chance where hardly any patient stands behind them.
-    return max(variance, 0.0)
 
 
 def _p_value(difference: float, variance: float) -> float:
