@@ -68,3 +68,21 @@ def test_a_run_without_a_bundle_is_said(hilum, run_copy, films):
     shutil.rmtree(run_copy / "bundle")
     answer = hilum("localise", "--run", run_copy, "--manifest", films.manifest)
     assert "was not trained to its end yet" in answer.sentence
+
+
+def test_masks_of_phantoms_are_judged_as_well(hilum, bundle, tmp_path):
+    folder, manifest = tmp_path / "set", tmp_path / "m.parquet"
+    hilum("data", "phantom", folder, "--count", 12, "--size", 64, "--masks", "--workers", 1)
+    hilum("data", "import", "nih", folder, "--out", manifest)
+    words = ("localise", "--bundle", bundle, "--manifest", manifest, "--all-films", "--bootstrap", 0)
+    answer = hilum(*words, "--out", tmp_path / "own")
+    assert answer.code == 0, answer.err
+    assert "hottest pixel in the mask" in answer.out
+    study = Localisation.from_json((tmp_path / "own" / "localisation.json").read_text())
+    assert study.overall.masks.n_masks == study.overall.n_images == study.counts["masks judged"]
+    assert "Does it cover the finding itself?" in (tmp_path / "own" / "localisation.html").read_text()
+    (folder / "masks").rename(tmp_path / "elsewhere")
+    assert "the mask" not in hilum(*words, "--out", tmp_path / "o").out
+    named = hilum(*words, "--out", tmp_path / "o", "--masks", tmp_path / "elsewhere")
+    assert "hottest pixel in the mask" in named.out
+    assert "holds no mask" in hilum(*words, "--out", tmp_path / "o", "--masks", tmp_path / "o").sentence

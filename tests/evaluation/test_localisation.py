@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hilum.data import FilmBoxes, Manifest, patient_hash
+from hilum.data import FilmBoxes, FilmMasks, Manifest, patient_hash, read_boxes, read_nih, write_phantoms
 from hilum.errors import DataError, ImageRefusedError, InvalidValueError, LeakError
 from hilum.evaluation import LocalisationSettings, evaluate_localisation
 from hilum.records import Explanation, Localisation
@@ -222,3 +222,70 @@ def test_settings_out_of_range_are_refused(wrong):
 
 def test_paths_are_handed_on(perfect):
     assert perfect[1][0].path == Path("/films/f00.png")
+
+
+class Painted(Maps):
+    """Heat that is what a mask says, on phantoms; ``where`` may move it."""
+
+    def __init__(self, masks, findings, size_px, where=lambda mask: mask):
+        self.masks, self.shape, self.where, self.refused = masks, (size_px, size_px), where, ()
+        spec = SimpleNamespace(findings=dict.fromkeys(findings), training_patients=())
+        self.bundle = SimpleNamespace(spec=spec, digest="d")
+
+    def _map(self, image_id, finding):
+        heat = self.where(self.masks.read(image_id, finding, self.shape)).astype(np.float32)
+        return Explanation(image_id, finding, self.method, heat, 0.5)
+
+
+@pytest.fixture(scope="module")
+def phantoms(tmp_path_factory):
+    folder = write_phantoms(tmp_path_factory.mktemp("sets") / "set", count=48, size_px=64, seed=3, masks=True).folder
+    manifest = read_nih(folder)
+    return replace(manifest, table=manifest.table.assign(split="test")), read_boxes(folder), FilmMasks(folder / "masks")
+
+
+def judge_phantoms(phantoms, **changes):
+    manifest, boxes, masks = phantoms
+    explainer = Painted(masks, manifest.findings, 64, **changes)
+    return evaluate_localisation(explainer, manifest, boxes, QUICK, masks=masks)[0]
+
+
+def test_maps_that_are_the_phantoms_masks_score_one_and_maps_that_know_nothing_lower(phantoms):
+    study = judge_phantoms(phantoms)
+    for finding in [*study.findings.values(), study.overall]:
+        masks = finding.masks
+        assert masks.n_masks == finding.n_images
+        assert (masks.maps["model"].pointing.value, masks.maps["model"].iou.value) == (1, 1)
+        for kind in ("random", "centre", "usual_place"):
+            assert masks.maps[kind].iou.value < 0.8
+            assert masks.iou_gain[kind].value == pytest.approx(1 - masks.maps[kind].iou.value)
+    assert all(study.overall.masks.maps[kind].iou.value < 0.5 for kind in ("random", "centre", "usual_place"))
+    assert all(gain.low > 0.3 for gain in study.overall.masks.iou_gain.values())
+    assert all(gain.low > 0.2 for gain in study.overall.masks.pointing_gain.values())
+    assert study.counts["masks judged"] == study.overall.n_images
+    assert Localisation.from_json(study.to_json()).overall == study.overall
+
+
+def test_maps_beside_their_masks_score_nothing(phantoms):
+    masks = judge_phantoms(phantoms, where=lambda mask: ~mask).overall.masks
+    assert (masks.maps["model"].pointing.value, masks.maps["model"].iou.value) == (0, 0)
+    assert all(gain.high <= 0 for gain in masks.iou_gain.values())
+
+
+def test_films_without_a_mask_count_for_boxes_alone(phantoms, tmp_path):
+    manifest, boxes, masks = phantoms
+    some = sorted(masks.folder.iterdir())
+    for file in some[::2]:
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    explainer = Painted(masks, manifest.findings, 64)
+    study, _ = evaluate_localisation(explainer, manifest, boxes, QUICK, masks=FilmMasks(tmp_path))
+    assert study.overall.masks.n_masks == len(some[::2])
+    assert study.overall.n_images == len(some)
+    assert study.overall.masks.maps["model"].iou.value == 1
+    assert study.counts["films and findings with a box and without a mask"] == len(some) - len(some[::2])
+
+
+def test_without_masks_nothing_is_said_of_masks(perfect):
+    study, _ = perfect
+    assert study.overall.masks is None
+    assert not any("mask" in name for name in study.counts)

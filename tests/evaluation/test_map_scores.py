@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hilum.evaluation.map_scores import FilmMap, measure_film, score_maps
+from hilum.evaluation.map_scores import FilmMap, measure_film, measure_film_mask, score_maps
 
 LEFT, RIGHT = (0.0, 0.0, 0.25, 0.5), (0.75, 0.5, 0.25, 0.5)
 
@@ -55,3 +55,21 @@ def test_intervals_are_by_patient():
         for films, fold in ((one, folds[:2]), (many, folds))
     )
     assert (few.value, few.low, few.high) == (more.value, more.low, more.high) == (0.5, 0.0, 1.0)
+
+
+def test_the_threshold_for_masks_is_chosen_on_other_patients():
+    mask = np.zeros((40, 40), dtype=bool)
+    mask[:20] = True
+    films = []
+    for number, halo in enumerate((0.85, 0.85, 0.25)):  # what surrounds the mask is hot on two films, cold on one
+        heat = np.where(mask, 0.95, halo)
+        maps = measure_film_mask(heat, mask, np.random.default_rng(number), tolerance=0.0)
+        films.append(FilmMap(f"f{number}", "Mass", f"p{number}", np.array([LEFT]), 0.5, {}, mask, maps))
+    for one in films:
+        one.maps.update(film(0, LEFT, LEFT).maps)
+    scored = score_maps(films, np.array([0, 1, 2]), bootstrap=0).overall.masks
+    assert scored.maps["model"].iou.value == 1
+    alone = score_maps(films, np.array([0, 0, 1]), bootstrap=0).overall.masks
+    assert alone.maps["model"].iou.value == pytest.approx((0.5 + 0.5 + 1) / 3), (
+        "the third's threshold takes the halo in"
+    )

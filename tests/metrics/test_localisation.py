@@ -14,6 +14,7 @@ from hilum.metrics import (
     fold_thresholds,
     match_boxes,
     measure_map,
+    measure_mask,
     overlap_of_boxes,
     patient_folds,
     pointing_share,
@@ -196,3 +197,58 @@ def test_a_map_is_measured_at_every_threshold():
 def test_what_cannot_be_measured_is_said(call, words):
     with pytest.raises(InvalidValueError, match=words):
         call()
+
+
+def test_a_perfect_map_covers_its_mask_and_maps_that_know_nothing_do_not():
+    rng = np.random.default_rng(3)
+    mask = np.zeros((64, 64), dtype=bool)
+    mask[40:56, 8:20] = True
+    perfect, noise, centre = (
+        measure_mask(heat, mask, (0.3, 0.6, 0.9))
+        for heat in (mask * 1.0, random_heat((64, 64), rng), centre_heat((64, 64)))
+    )
+    assert perfect.pointing == 1
+    assert perfect.iou.tolist() == [1, 1, 1]
+    assert max(noise.iou.max(), centre.iou.max()) < 0.4
+    assert centre.pointing == 0
+
+
+def test_the_mask_counts_pixels_where_a_box_counts_corners():
+    mask = np.tri(40, dtype=bool)
+    whole = np.ones((40, 40))
+    assert measure_mask(whole, mask, [0.5]).iou[0] == pytest.approx(mask.mean())
+    assert measure_map(whole, np.array([[0.0, 0, 40, 40]]), [0.5]).iou[0][0, 0] == 1
+    corner = np.zeros((40, 40))
+    corner[0, 39] = 1
+    assert measure_mask(corner, mask, [0.5]).pointing == 0
+    assert pointing_share(corner, np.array([[0.0, 0, 40, 40]])) == 1
+    assert measure_mask(corner, mask, [0.5], tolerance_px=40).pointing == 1
+
+
+@given(st.integers(0, 10_000))
+def test_mask_overlap_is_that_of_sets(seed):
+    rng = np.random.default_rng(seed)
+    heat, mask = rng.random((9, 7)), rng.random((9, 7)) < 0.4
+    mask[0, 0] = True
+    for threshold, iou in zip((0.2, 0.8), measure_mask(heat, mask, (0.2, 0.8)).iou, strict=True):
+        hot = heat >= threshold
+        assert iou == pytest.approx((hot & mask).sum() / (hot | mask).sum())
+
+
+def test_no_heat_points_nowhere_and_hits_no_mask():
+    found = measure_mask(np.zeros((4, 4)), np.ones((4, 4), dtype=bool), [0.5])
+    assert (found.pointing, found.iou.tolist()) == (0, [0])
+
+
+@pytest.mark.parametrize(
+    ("mask", "threshold", "tolerance", "said"),
+    [
+        (np.zeros((4, 4), dtype=bool), 0.5, 0, "with 0 pixels"),
+        (np.ones((4, 3), dtype=bool), 0.5, 0, r"got the shape \(4, 3\)"),
+        (np.ones((4, 4), dtype=bool), 0.0, 0, "thresholds must be above 0"),
+        (np.ones((4, 4), dtype=bool), 0.5, -1, "tolerance_px at least 0"),
+    ],
+)
+def test_masks_that_cannot_be_measured_are_refused(mask, threshold, tolerance, said):
+    with pytest.raises(InvalidValueError, match=said):
+        measure_mask(np.eye(4), mask, [threshold], tolerance_px=tolerance)

@@ -1,24 +1,30 @@
 import numpy as np
 import pytest
 
-from hilum.evaluation.map_scores import FilmMap, measure_film, score_maps
+from hilum.evaluation.map_scores import FilmMap, measure_film, measure_film_mask, score_maps
 from hilum.metrics import patient_folds
 from hilum.records import Localisation, Pedigree, RedFlag
 from hilum.reporting import MarkedFilm, write_localisation
 from hilum.reporting.localisation import draw_marks
 
 SIDE = 40
+MASK = np.tri(SIDE, dtype=bool)
 
 
-def make_study(n_films=8, **changes):
+def make_study(n_films=8, *, masked=False, **changes):
     rng = np.random.default_rng(0)
     places = np.array([[0.2, 0.2, 0.3, 0.3]])
     films = [
-        FilmMap(f"f{row}", ("Mass", "Pleural_Thickening")[row % 2], f"p{row}", places, 0.4, {})
+        FilmMap(
+            f"f{row}", ("Mass", "Pleural_Thickening")[row % 2], f"p{row}", places, 0.4, {}, MASK if masked else None
+        )
         for row in range(n_films)
     ]
     for film in films:
-        film.maps.update(measure_film(rng.random((SIDE, SIDE)), places, rng, tolerance=0.0))
+        heat = rng.random((SIDE, SIDE))
+        film.maps.update(measure_film(heat, places, rng, tolerance=0.0))
+        if masked:
+            film.mask_maps.update(measure_film_mask(heat, MASK, rng, tolerance=0.0))
     folds = patient_folds(np.array([film.patient for film in films]), 3)
     findings, overall, *_ = score_maps(films, folds, bootstrap=20)
     pedigree = Pedigree(
@@ -108,3 +114,13 @@ def test_marks_are_drawn_where_boxes_and_heat_are():
 def test_a_map_with_nothing_in_it_draws_no_outline(changes):
     picture = draw_marks(make_film(**changes))
     assert (picture[20, 6] == 100).all()
+
+
+def test_masks_have_a_section_of_their_own_where_they_are_known(tmp_path):
+    write_localisation(tmp_path / "boxes.html", make_study())
+    write_localisation(tmp_path / "masks.html", make_study(masked=True))
+    with_boxes, with_masks = ((tmp_path / name).read_text() for name in ("boxes.html", "masks.html"))
+    assert "Does it cover the finding itself?" not in with_boxes
+    assert "Does it cover the finding itself?" in with_masks
+    for table in ("mask-pointing", "mask-pointing-gain", "mask-iou", "mask-iou-gain"):
+        assert f"{table}-table" in with_masks

@@ -107,6 +107,7 @@ def _render(data: Path, n_films: int, size_px: int) -> None:
             count=n_films,
             size_px=size_px,
             seed=_SEED,
+            masks=True,
             workers=min(_WORKERS, os.cpu_count() or 1),
             on_progress=on_progress,
         )
@@ -190,6 +191,7 @@ def _hand_over(run: "Run", manifest: "Manifest", seconds: float) -> None:
     follow(
         f"hilum predict {film} --bundle {run.bundle_path}",
         f"hilum explain {film} --bundle {run.bundle_path} --out {run.folder / 'maps'}",
+        f"hilum localise --run {run.folder} --manifest {run.folder / 'data' / _MANIFEST}",
         f"hilum runs ui --root {run.folder.parent}",
     )
     say("Phantoms are made-up films: this model knows nothing about people. Not a medical device.")

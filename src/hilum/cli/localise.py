@@ -12,6 +12,7 @@ from hilum.findings import title_of
 from hilum.wording import fixed, measured
 
 if TYPE_CHECKING:
+    from hilum.data import FilmMasks
     from hilum.evaluation import LocalisedFilm
     from hilum.imaging import FilmReader
     from hilum.inference import Predictor
@@ -58,6 +59,10 @@ def localise(
     boxes: Annotated[
         Path | None, typer.Option(help="The list of boxes, or a folder with it; by default beside the films.")
     ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(help="A folder of masks, judged as well; a set of phantoms with `masks` brings its own."),
+    ] = None,
     box_side: Annotated[
         int | None,
         typer.Option(min=0, help="Side of the square that boxes were drawn in; 0: the film's own pixels."),
@@ -98,11 +103,13 @@ def localise(
         split or "test", all_films, box_rule, tolerance, folds, bootstrap, seed, str(context.obj)
     )
     films = read_manifest(manifest)
-    marked = read_boxes(boxes or _beside(films.table["path"].tolist()), side_px=box_side)
+    box_file = boxes or _beside(films.table["path"].tolist())
+    marked = read_boxes(box_file, side_px=box_side)
+    known = _masks(masks, box_file if box_file.is_dir() else box_file.parent)
     predictor = Predictor(load_bundle(bundle_path))
     with progress("looking") as on_progress, FilmReader(workers=1) as reader:
         maps = _Maps(predictor, reader, method)
-        study, judged = evaluate_localisation(maps, films, marked, settings, on_progress=on_progress)
+        study, judged = evaluate_localisation(maps, films, marked, settings, masks=known, on_progress=on_progress)
         pictures = [picture for film in _chosen(judged) if (picture := _picture(maps, reader, film)) is not None]
     write_text(folder / "localisation.json", study.to_json())
     write_localisation(folder / "localisation.html", study, pictures)
@@ -122,6 +129,16 @@ def _places(run: Path | None, bundle: Path | None, out: Path | None) -> tuple[Pa
     if bundle and out and not run:
         return bundle, out
     raise InvalidValueError("expected --run RUN, or --bundle BUNDLE --out DIR, each with --manifest")
+
+
+def _masks(folder: Path | None, beside: Path) -> "FilmMasks | None":
+    """Return the masks that were named, or those that a set of phantoms brings."""
+    from hilum.data import MASK_FOLDER, PHANTOM_MARKER, FilmMasks
+
+    if folder is not None:
+        return FilmMasks(folder)
+    own = beside / MASK_FOLDER
+    return FilmMasks(own) if own.is_dir() and (beside / PHANTOM_MARKER).is_file() else None
 
 
 def _beside(paths: Sequence[str]) -> Path:
@@ -186,9 +203,30 @@ def _show(study: "Localisation") -> None:
     header = ("finding", "hottest pixel in a box (95 %)", *_CONTROLS.values())
     overlaps = (f"IoU ≥ {_SHOWN_OVERLAP:g}", f"IoBB ≥ {_SHOWN_OVERLAP:g}", f"AP at {_SHOWN_OVERLAP:g}")
     table((*header, *overlaps, "boxes"), rows)
+    if study.overall.masks is not None:
+        _show_masks(study)
     for flag in study.red_flags:
         say(f"RED FLAG: {flag.sentence}", style="bold red")
     for warning in study.warnings:
         say(f"mind: {warning}")
     for name, n in study.counts.items():
         say(f"{n:,} {name}")
+
+
+def _show_masks(study: "Localisation") -> None:
+    """Print a row per finding: the hottest pixel and the overlap with the mask, beside the controls."""
+    rows: list[Sequence[str]] = []
+    for name, finding in [*study.findings.items(), ("all", study.overall)]:
+        if (masks := finding.masks) is not None:
+            rows.append(
+                (
+                    name if name == "all" else title_of(name),
+                    measured(masks.maps["model"].pointing, 2),
+                    *(fixed(masks.maps[kind].pointing.value, 2) for kind in _CONTROLS),
+                    measured(masks.maps["model"].iou, 2),
+                    *(fixed(masks.maps[kind].iou.value, 2) for kind in _CONTROLS),
+                    f"{masks.n_masks:,}",
+                )
+            )
+    controls = tuple(_CONTROLS.values())
+    table(("finding", "hottest pixel in the mask (95 %)", *controls, "IoU (95 %)", *controls, "masks"), rows)

@@ -18,6 +18,7 @@ from hilum.data.doctor import (
 from hilum.data.download import DATASETS, Fetched, KnownSet, Patience, SetCheck, check_dataset, get_dataset, known_set
 from hilum.data.label_table import LabelTable, parse_age, read_label_table, targets_from_labels
 from hilum.data.manifest import SPLITS, Manifest, Split, check_split, patient_hash, read_manifest
+from hilum.data.masks import MASK_FOLDER, FilmMasks
 from hilum.data.merge import merge_manifests
 from hilum.data.nih import NIH_FILM, PHANTOM_MARKER, find_label_file, read_nih, read_nih_sample
 from hilum.data.own_csv import read_csv
@@ -46,6 +47,7 @@ __all__ = [
     "DATASETS",
     "JOINS",
     "LABEL_ENDINGS",
+    "MASK_FOLDER",
     "NIH_FILM",
     "PHANTOM_MARKER",
     "READERS",
@@ -56,6 +58,7 @@ __all__ = [
     "DicomLabels",
     "Fetched",
     "FilmBoxes",
+    "FilmMasks",
     "KnownSet",
     "LabelTable",
     "Manifest",

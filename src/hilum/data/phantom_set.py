@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from hilum.data.masks import MASK_FOLDER, mask_name
 from hilum.data.nih import PHANTOM_MARKER
 from hilum.errors import DataError, InvalidValueError, StorageError
 from hilum.findings import NIH_FINDINGS, NO_FINDING
@@ -31,7 +32,7 @@ LABEL_HEADER = (
 BOX_HEADER = "Image Index,Finding Label,Bbox [x,y,w,h],,,"
 """NIH's own; the three empty columns stand in the original."""
 
-LABEL_FILE, BOX_FILE, IMAGES, MASKS = "Data_Entry_2017.csv", "BBox_List_2017.csv", "images", "masks"
+LABEL_FILE, BOX_FILE, IMAGES = "Data_Entry_2017.csv", "BBox_List_2017.csv", "images"
 
 _SCHEMA = 1
 _AHEAD = 12
@@ -114,7 +115,7 @@ def write_phantoms(
         name = f"{film.patient_number:08d}_{film.follow_up:03d}{'.dcm' if dicom else '.png'}"
         _write_film(folder / IMAGES / name, film)
         if masks:
-            _write_masks(folder / MASKS, name, film)
+            _write_masks(folder / MASK_FOLDER, name, film)
         findings = _noisy_labels(film, label_noise, np.random.default_rng((seed, _NOISE, index)))
         flipped += sum((finding in findings) != bool(film.targets[finding]) for finding in NIH_FINDINGS)
         called.append(findings)
@@ -137,7 +138,7 @@ def _make_room(folder: Path, **settings: float | str) -> None:
     try:
         for name in (LABEL_FILE, BOX_FILE):
             (folder / name).unlink(missing_ok=True)
-        for name in (IMAGES, MASKS):
+        for name in (IMAGES, MASK_FOLDER):
             shutil.rmtree(folder / name, ignore_errors=True)
         (folder / IMAGES).mkdir()
     except OSError as error:
@@ -196,7 +197,7 @@ def _write_film(path: Path, film: Phantom) -> None:
 def _write_masks(folder: Path, name: str, film: Phantom) -> None:
     folder.mkdir(exist_ok=True)
     for finding, mask in film.masks.items():
-        write_png(folder / f"{Path(name).stem}_{finding}.png", mask.astype(np.uint8) * 255)
+        write_png(folder / mask_name(name, finding), mask.astype(np.uint8) * 255)
 
 
 def _table(header: str, rows: list[list[object]]) -> str:

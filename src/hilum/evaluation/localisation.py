@@ -1,18 +1,26 @@
 """Judge a bundle's heat maps against marked boxes, beside maps that know nothing."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Float64
+from jaxtyping import Bool, Float, Float64, Shaped
 
-from hilum.data import FilmBoxes, Manifest, patient_hash, place_boxes
+from hilum.data import FilmBoxes, FilmMasks, Manifest, patient_hash, place_boxes
 from hilum.errors import DataError, ImageRefusedError, InvalidValueError, LeakError
 from hilum.evaluation.from_bundle import BundleLike
-from hilum.evaluation.map_scores import MODEL, OVERLAPS, FilmMap, ScoredMaps, measure_film, score_maps
+from hilum.evaluation.map_scores import (
+    MODEL,
+    OVERLAPS,
+    FilmMap,
+    ScoredMaps,
+    measure_film,
+    measure_film_mask,
+    score_maps,
+)
 from hilum.evaluation.origin import Origin, make_pedigree
 from hilum.findings import title_of
 from hilum.imaging import ResizeRule
@@ -27,6 +35,7 @@ _WORKING_PX = 256
 _JUDGED, _OTHER_SPLIT = "boxes judged", "boxes on films of other splits"
 _NOT_ANSWERED, _NO_FILM = "boxes of findings that the bundle does not answer for", "boxes on films not in the manifest"
 _UNREADABLE, _OUTSIDE = "boxes on films that could not be read", "boxes outside of their film"
+_MASKED, _NO_MASK = "masks judged", "films and findings with a box and without a mask"
 
 
 @runtime_checkable
@@ -109,6 +118,7 @@ def evaluate_localisation(
     boxes: FilmBoxes,
     settings: LocalisationSettings,
     *,
+    masks: FilmMasks | None = None,
     on_progress: OnProgress | None = None,
 ) -> tuple[Localisation, tuple[LocalisedFilm, ...]]:
     """Judge heat maps on every film that has a marked box of a finding which the bundle answers for.
@@ -118,6 +128,7 @@ def evaluate_localisation(
         manifest: Says where the films lie, whose they are, and which split they are in.
         boxes: The marked boxes.
         settings: How to judge.
+        masks: Masks of the same films and findings, where they are known: maps are judged against both.
         on_progress: Called with (films done, films in all).
 
     Returns:
@@ -136,12 +147,16 @@ def evaluate_localisation(
             "their films. Split anew (`hilum data split`), or --all-films to get a study that is marked in red."
         )
     films, judged = [], []
-    for film, found in _measured(explainer, table, boxes, settings, counts, on_progress):
+    truth = _Truth(boxes, masks, settings)
+    for film, found in _measured(explainer, table, truth, counts, on_progress):
         films.append(film)
         judged.append(found)
     if not films:
         raise DataError(f"none of the films with a box in {boxes.source} could be judged: {_in_words(counts)}")
     counts[_JUDGED] = sum(len(film.places) for film in films)
+    if masks is not None:
+        counts[_MASKED] = sum(film.mask is not None for film in films)
+        counts[_NO_MASK] = len(films) - counts[_MASKED]
     folds = patient_folds(np.array([film.patient for film in films]), settings.n_folds, settings.seed)
     scored = score_maps(films, folds, tolerance=settings.tolerance, bootstrap=settings.bootstrap, seed=settings.seed)
     spoken = (tuple(_red_flags(table, n_shared)), tuple(_warnings(explainer, manifest, scored)))
@@ -195,15 +210,44 @@ def _count_shared(table: pd.DataFrame, training_patients: Sequence[str]) -> int:
     return sum(patient_hash(patient) in trained for patient in table["patient_id"].unique())
 
 
+@dataclass(frozen=True, eq=False)
+class _Truth:
+    """What maps are held against, and how."""
+
+    boxes: FilmBoxes
+    masks: FilmMasks | None
+    settings: LocalisationSettings
+
+    def measure(
+        self,
+        film: FilmMap,
+        heat: Float[np.ndarray, "height width"],
+        seed: tuple[int, ...],
+    ) -> FilmMap:
+        """Return the film with its overlaps, with boxes and with a mask if it has one."""
+        small, tolerance = _thinned(heat).astype(np.float64), self.settings.tolerance
+        maps = measure_film(small, film.places, np.random.default_rng(seed), tolerance=tolerance)
+        mask = self._mask(film, (heat.shape[0], heat.shape[1]))
+        if mask is None:
+            return replace(film, maps=maps)
+        mask_maps = measure_film_mask(small, mask, np.random.default_rng(seed), tolerance=tolerance)
+        return replace(film, maps=maps, mask=mask, mask_maps=mask_maps)
+
+    def _mask(self, film: FilmMap, shape: tuple[int, int]) -> Bool[np.ndarray, "rows columns"] | None:
+        mask = self.masks.read(film.image_id, film.finding, shape) if self.masks else None
+        small = None if mask is None else _thinned(mask)
+        return small if small is not None and small.any() else None
+
+
 def _measured(
     explainer: ExplainerLike,
     table: pd.DataFrame,
-    boxes: FilmBoxes,
-    settings: LocalisationSettings,
+    truth: _Truth,
     counts: dict[str, int],
     on_progress: OnProgress | None,
 ) -> Iterator[tuple[FilmMap, tuple[Path, Float64[np.ndarray, "marked 4"]]]]:
     """Yield every film and finding with its overlaps; and where the film lies, with the boxes in its own pixels."""
+    boxes, settings = truth.boxes, truth.settings
     by_film = boxes.by_film()
     answered = [name for name in explainer.bundle.spec.findings if name in set(boxes.findings)]
     columns = (table[name].astype(str).tolist() for name in ("image_id", "path", "patient_id"))
@@ -220,23 +264,22 @@ def _measured(
             counts[_OUTSIDE] += len(marked[name]) - len(placed)
             if len(placed):
                 places = placed / np.array([shape[1], shape[0], shape[1], shape[0]])
-                generator = np.random.default_rng((settings.seed, number, answered.index(name)))
-                overlaps = measure_film(_thinned(explanation.heat), places, generator, tolerance=settings.tolerance)
-                film = FilmMap(image_id, name, patient, places, explanation.probability, overlaps)
-                yield film, (Path(path), placed)
+                film = FilmMap(image_id, name, patient, places, explanation.probability, {})
+                seed = (settings.seed, number, answered.index(name))
+                yield truth.measure(film, explanation.heat, seed), (Path(path), placed)
         if on_progress is not None:
             on_progress(number + 1, len(table))
 
 
-def _thinned(heat: Float[np.ndarray, "height width"]) -> Float64[np.ndarray, "rows columns"]:
-    """Return a map of at most 256 pixels a side: it is smooth, and so are its parts."""
+def _thinned(heat: Shaped[np.ndarray, "height width"]) -> Shaped[np.ndarray, "rows columns"]:
+    """Return a map or a mask of at most 256 pixels a side: a map is smooth, and so are its parts."""
     longest = max(heat.shape)
     rows, columns = (
         ((np.arange(n) + 0.5) * length / n).astype(np.int64)
         for length in heat.shape
         for n in (min(length, max(1, round(length * _WORKING_PX / longest))),)
     )
-    return heat[np.ix_(rows, columns)].astype(np.float64)
+    return heat[np.ix_(rows, columns)]
 
 
 def _red_flags(table: pd.DataFrame, n_shared: int) -> Iterator[RedFlag]:

@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int64, Shaped
 
 from hilum.metrics import (
     MapOverlaps,
+    MaskOverlaps,
     Resamples,
     box_average_precision,
     centre_heat,
@@ -17,13 +18,24 @@ from hilum.metrics import (
     match_boxes,
     mean_over_findings,
     measure_map,
+    measure_mask,
     percentile_interval,
     random_heat,
     share_interval,
 )
-from hilum.records import Estimate, FindingLocalisation, MapScores
+from hilum.records import Estimate, FindingLocalisation, MapScores, MaskLocalisation, MaskScores
 
-__all__ = ["CONTROLS", "HEAT_THRESHOLDS", "MODEL", "OVERLAPS", "FilmMap", "ScoredMaps", "measure_film", "score_maps"]
+__all__ = [
+    "CONTROLS",
+    "HEAT_THRESHOLDS",
+    "MODEL",
+    "OVERLAPS",
+    "FilmMap",
+    "ScoredMaps",
+    "measure_film",
+    "measure_film_mask",
+    "score_maps",
+]
 
 HEAT_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 OVERLAPS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
@@ -45,6 +57,8 @@ class FilmMap:
         places: The boxes as shares of the film: left, top, width, height in [0, 1].
         probability: What the model says of the finding; how sure its boxes are.
         maps: By kind of map; ``usual_place`` comes in :func:`score_maps`, which knows the other films.
+        mask: Where the finding is, if that is known, of the map's own size.
+        mask_maps: As ``maps``, against the mask; empty without one.
     """
 
     image_id: str
@@ -53,6 +67,8 @@ class FilmMap:
     places: Float64[np.ndarray, "marked 4"]
     probability: float
     maps: dict[str, MapOverlaps]
+    mask: Bool[np.ndarray, "height width"] | None = None
+    mask_maps: dict[str, MaskOverlaps] = field(default_factory=dict)
 
 
 class ScoredMaps(NamedTuple):
@@ -85,6 +101,15 @@ class _Rows(NamedTuple):
     chosen: Int64[np.ndarray, " map"]
 
 
+class _MaskRows(NamedTuple):
+    """Maps of one kind against masks; 0 where there is no mask, or no threshold."""
+
+    pointing: Float64[np.ndarray, " map"]
+    iou: Float64[np.ndarray, " map"]
+    has_mask: Float64[np.ndarray, " map"]
+    has_threshold: Float64[np.ndarray, " map"]
+
+
 class _Draws(NamedTuple):
     """How often each map counts in each resample; the first row is the films as they are."""
 
@@ -107,9 +132,32 @@ def measure_film(
         generator: Of the random map.
         tolerance: For the pointing game, as a share of the longer side.
     """
+    return {kind: _measured(map_, places, tolerance) for kind, map_ in _maps(heat, generator).items()}
+
+
+def measure_film_mask(
+    heat: Float64[np.ndarray, "height width"],
+    mask: Bool[np.ndarray, "height width"],
+    generator: np.random.Generator,
+    *,
+    tolerance: float,
+) -> dict[str, MaskOverlaps]:
+    """Measure the same maps against a mask of the finding.
+
+    Args:
+        heat: The model's map, in [0, 1].
+        mask: Where the finding is, of the map's size.
+        generator: Of the random map; one of the same seed as in :func:`measure_film` gives the same map.
+        tolerance: For the pointing game, as a share of the longer side.
+    """
+    return {kind: _against_mask(map_, mask, tolerance) for kind, map_ in _maps(heat, generator).items()}
+
+
+def _maps(
+    heat: Float64[np.ndarray, "height width"], generator: np.random.Generator
+) -> dict[str, Float[np.ndarray, "height width"]]:
     shape = (heat.shape[0], heat.shape[1])
-    maps = {MODEL: heat, "random": random_heat(shape, generator), "centre": centre_heat(shape)}
-    return {kind: _measured(map_, places, tolerance) for kind, map_ in maps.items()}
+    return {MODEL: heat, "random": random_heat(shape, generator), "centre": centre_heat(shape)}
 
 
 def score_maps(
@@ -135,6 +183,7 @@ def score_maps(
     findings: dict[str, FindingLocalisation] = {}
     precisions: dict[str, list[Float64[np.ndarray, "resample overlap"]]] = {}
     rows_of: dict[str, list[_Rows]] = {}
+    masked_of: dict[str, list[_MaskRows]] = {}
     places: list[Int64[np.ndarray, " map"]] = []
     for name in dict.fromkeys(film.finding for film in films):
         here = np.array([row for row, film in enumerate(films) if film.finding == name])
@@ -142,16 +191,19 @@ def score_maps(
         draws = _Draws(weights[:, here], len({film.patient for film in some}))
         rows = _rows_by_kind(some, folds[here], tolerance)
         precision = {kind: _precision(table, draws) for kind, table in rows.items()}
-        findings[name] = _localisation(some, rows, precision, draws, _fold_thresholds(rows, folds[here]))
+        masked = _mask_rows_by_kind(some, folds[here], tolerance)
+        findings[name] = _localisation(some, rows, precision, draws, _fold_thresholds(rows, folds[here]), masked)
         places.append(here)
         for kind in rows:
             precisions.setdefault(kind, []).append(precision[kind])
             rows_of.setdefault(kind, []).append(rows[kind])
+            masked_of.setdefault(kind, []).append(masked[kind])
     order = np.concatenate(places)
     together = {kind: _joined(tables) for kind, tables in rows_of.items()}
     mean_precision = {kind: mean_over_findings(np.stack(each, axis=-1)) for kind, each in precisions.items()}
     draws = _Draws(weights[:, order], resamples.n_groups)
-    overall = _localisation([films[row] for row in order], together, mean_precision, draws, {})
+    masked = {kind: _MaskRows(*map(np.concatenate, zip(*tables, strict=True))) for kind, tables in masked_of.items()}
+    overall = _localisation([films[row] for row in order], together, mean_precision, draws, {}, masked)
     best, heat = (np.full(len(films), np.nan) for _ in range(2))
     model = together[MODEL]
     np.divide(model.best_iou, model.n_marked, out=best[: len(order)], where=model.n_marked > 0)
@@ -160,12 +212,16 @@ def score_maps(
     return ScoredMaps(findings, overall, best[back], heat[back])
 
 
-def _measured(
-    heat: Float64[np.ndarray, "height width"], places: Float64[np.ndarray, "..."], share: float
-) -> MapOverlaps:
+def _measured(heat: Float[np.ndarray, "height width"], places: Float64[np.ndarray, "..."], share: float) -> MapOverlaps:
     height, width = heat.shape
     boxes = places * np.array([width, height, width, height])
     return measure_map(heat, boxes, HEAT_THRESHOLDS, tolerance_px=share * max(height, width))
+
+
+def _against_mask(
+    heat: Float[np.ndarray, "height width"], mask: Bool[np.ndarray, "height width"], share: float
+) -> MaskOverlaps:
+    return measure_mask(heat, mask, HEAT_THRESHOLDS, tolerance_px=share * max(mask.shape))
 
 
 def _rows_by_kind(films: Sequence[FilmMap], folds: Int64[np.ndarray, " map"], tolerance: float) -> dict[str, _Rows]:
@@ -191,6 +247,47 @@ def _usual_places(films: Sequence[FilmMap], folds: Int64[np.ndarray, " map"], to
         heat = others.mean(axis=0) if len(others) else np.zeros((_PLACES, _PLACES))
         answer.append(_measured(heat / max(heat.max(), 1e-9), film.places, tolerance))
     return answer
+
+
+def _mask_rows_by_kind(
+    films: Sequence[FilmMap], folds: Int64[np.ndarray, " map"], tolerance: float
+) -> dict[str, _MaskRows]:
+    """Choose every fold's threshold by the IoU with the masks of the others, and take each map at its threshold."""
+    known = np.array([row for row, film in enumerate(films) if film.mask is not None], dtype=np.int64)
+    usual = _usual_masks([films[row] for row in known], folds[known], tolerance)
+    rows = {}
+    for kind in (MODEL, *CONTROLS):
+        pointing, iou, has_mask, has_threshold = np.zeros((4, len(films)))
+        maps = usual if kind == "usual_place" else [films[row].mask_maps[kind] for row in known]
+        if maps:
+            quality = np.array([each.iou for each in maps])
+            chosen = fold_thresholds(quality, folds[known])
+            pointing[known], has_mask[known] = [each.pointing for each in maps], 1
+            has_threshold[known] = chosen >= 0
+            iou[known] = np.where(chosen >= 0, quality[np.arange(len(maps)), chosen], 0)
+        rows[kind] = _MaskRows(pointing, iou, has_mask, has_threshold)
+    return rows
+
+
+def _usual_masks(films: Sequence[FilmMap], folds: Int64[np.ndarray, " map"], tolerance: float) -> list[MaskOverlaps]:
+    """Measure, for each film, the map of how often a place lies in the masks of the other folds."""
+    masks = [film.mask for film in films if film.mask is not None]
+    marked = np.array([_resampled(mask, (_PLACES, _PLACES)) for mask in masks], dtype=np.float64)
+    answer = []
+    for mask, fold in zip(masks, folds, strict=True):
+        others = marked[folds != fold]
+        heat = others.mean(axis=0) if len(others) else np.zeros((_PLACES, _PLACES))
+        grown = _resampled(heat / max(heat.max(), 1e-9), (mask.shape[0], mask.shape[1]))
+        answer.append(_against_mask(grown, mask, tolerance))
+    return answer
+
+
+def _resampled(field: Shaped[np.ndarray, "height width"], shape: tuple[int, int]) -> Shaped[np.ndarray, "rows columns"]:
+    """Return the value at the centre of every cell of another grid over the same film."""
+    rows, columns = (
+        ((np.arange(n) + 0.5) * length / n).astype(np.int64) for n, length in zip(shape, field.shape, strict=True)
+    )
+    return field[np.ix_(rows, columns)]
 
 
 def _rows(maps: Sequence[MapOverlaps], sure: Float64[np.ndarray, " map"], folds: Int64[np.ndarray, " map"]) -> _Rows:
@@ -244,6 +341,7 @@ def _localisation(
     precision: dict[str, Float64[np.ndarray, "resample overlap"]],
     draws: _Draws,
     thresholds: dict[str, tuple[float, ...]],
+    masked: dict[str, _MaskRows],
 ) -> FindingLocalisation:
     pointing = {kind: _shares(table.pointing, np.ones(len(films)), draws) for kind, table in rows.items()}
     best = {kind: _shares(table.best_iou, table.n_marked, draws) for kind, table in rows.items()}
@@ -265,6 +363,26 @@ def _localisation(
         },
         pointing_gain={kind: _gain(pointing[MODEL] - pointing[kind]) for kind in CONTROLS},
         iou_gain={kind: _gain(best[MODEL] - best[kind]) for kind in CONTROLS},
+        masks=_mask_localisation(masked, draws),
+    )
+
+
+def _mask_localisation(rows: dict[str, _MaskRows], draws: _Draws) -> MaskLocalisation | None:
+    n_masks = int(rows[MODEL].has_mask.sum())
+    if not n_masks:
+        return None
+    pointing = {kind: _shares(table.pointing, table.has_mask, draws) for kind, table in rows.items()}
+    iou = {kind: _shares(table.iou, table.has_threshold, draws) for kind, table in rows.items()}
+    return MaskLocalisation(
+        n_masks=n_masks,
+        maps={
+            kind: MaskScores(
+                pointing=_estimate(pointing[kind], draws.n_patients), iou=_estimate(iou[kind], draws.n_patients)
+            )
+            for kind in rows
+        },
+        pointing_gain={kind: _gain(pointing[MODEL] - pointing[kind]) for kind in CONTROLS},
+        iou_gain={kind: _gain(iou[MODEL] - iou[kind]) for kind in CONTROLS},
     )
 
 

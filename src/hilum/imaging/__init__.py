@@ -11,7 +11,7 @@ from hilum.imaging.flag import FLAGS
 from hilum.imaging.header_facts import header_facts
 from hilum.imaging.identity import FilmIdentity, identity_record, pixel_record, read_identity
 from hilum.imaging.identity_key import PSEUDONYM_LENGTH, IdentityKey, open_key
-from hilum.imaging.picture_file import encode_png, write_png
+from hilum.imaging.picture_file import encode_png, read_picture, write_png
 from hilum.imaging.quality import FilmQuality, film_quality
 from hilum.imaging.refusal import REFUSALS
 from hilum.imaging.square import ResizeRule, place_in_square, resize_square
@@ -45,6 +45,7 @@ __all__ = [
     "place_in_square",
     "read_identity",
     "read_image",
+    "read_picture",
     "read_square",
     "resize_square",
     "text_boxes",

@@ -1,4 +1,4 @@
-"""Does a heat map point at the place that was marked? Pointing game, overlap of boxes, average precision of boxes.
+"""Does a heat map point at the place that was marked? Pointing game, overlap of boxes and masks, precision of boxes.
 
 Sources: Zhang et al., "Top-down Neural Attention by Excitation Backprop", IJCV 2018 (pointing game); Wang et al.,
 "ChestX-ray8", CVPR 2017 (boxes around connected parts of a heat map; IoU and IoBB). IoBB divides by the box that was
@@ -18,12 +18,14 @@ from hilum.errors import InvalidValueError
 __all__ = [
     "HeatBoxes",
     "MapOverlaps",
+    "MaskOverlaps",
     "box_average_precision",
     "boxes_from_heat",
     "centre_heat",
     "fold_thresholds",
     "match_boxes",
     "measure_map",
+    "measure_mask",
     "overlap_of_boxes",
     "pointing_share",
     "random_heat",
@@ -60,6 +62,18 @@ class MapOverlaps(NamedTuple):
     peaks: tuple[Float64[np.ndarray, " found"], ...]
     iou: tuple[Float64[np.ndarray, "found marked"], ...]
     iobb: tuple[Float64[np.ndarray, "found marked"], ...]
+
+
+class MaskOverlaps(NamedTuple):
+    """How one map fares against the mask of its finding.
+
+    Attributes:
+        pointing: Share of the hottest pixels that lie in the mask.
+        iou: Per threshold of heat, intersection over union of the mask with all that is so hot.
+    """
+
+    pointing: float
+    iou: Float64[np.ndarray, " threshold"]
 
 
 def pointing_share(
@@ -182,6 +196,52 @@ def measure_map(
         tuple(iou for iou, _ in overlaps),
         tuple(iobb for _, iobb in overlaps),
     )
+
+
+def measure_mask(
+    heat: Real[np.ndarray, "height width"],
+    mask: Bool[np.ndarray, "height width"],
+    thresholds: Sequence[float],
+    *,
+    tolerance_px: float = 0.0,
+) -> MaskOverlaps:
+    """Measure one map against a mask, pixel by pixel; no box is drawn around anything.
+
+    Args:
+        heat: At least 0.
+        mask: Where the finding is, at least one pixel.
+        thresholds: Each above 0.
+        tolerance_px: Largest distance of a hit from the mask, from centre to centre of pixels.
+
+    Raises:
+        InvalidValueError: No map, a mask of another shape or an empty one, or a threshold that is not above 0.
+
+    Example:
+        >>> mask = np.array([[True, True, False, False]])
+        >>> measure_mask(np.array([[0.9, 0.0, 0.6, 0.0]]), mask, [0.5, 0.8])
+        MaskOverlaps(pointing=1.0, iou=array([0.33333333, 0.5       ]))
+    """
+    heat, _ = _checked(heat, np.ones((1, 4)))
+    mask = np.asarray(mask, dtype=bool)
+    if mask.shape != heat.shape or not mask.any():
+        raise InvalidValueError(
+            f"expected a mask of the map's shape {heat.shape} with a pixel in it, got the shape {mask.shape} with "
+            f"{int(mask.sum())} pixels"
+        )
+    if not all(threshold > 0 for threshold in thresholds) or tolerance_px < 0:
+        raise InvalidValueError(
+            f"thresholds must be above 0 and tolerance_px at least 0, got {list(thresholds)} and {tolerance_px}"
+        )
+    shared, either = ([_n_hot(heat, threshold, part) for threshold in thresholds] for part in (mask, ~mask))
+    iou = np.array(shared, dtype=np.float64) / (np.array(either, dtype=np.float64) + mask.sum())
+    if heat.max() <= 0:
+        return MaskOverlaps(0.0, iou)
+    near = ndimage.distance_transform_edt(~mask) <= tolerance_px if tolerance_px else mask
+    return MaskOverlaps(float(near[heat == heat.max()].mean()), iou)
+
+
+def _n_hot(heat: Real[np.ndarray, "height width"], threshold: float, part: Bool[np.ndarray, "height width"]) -> int:
+    return int(np.count_nonzero((heat >= threshold) & part))
 
 
 def match_boxes(

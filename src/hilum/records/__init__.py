@@ -55,7 +55,14 @@ from hilum.records.evaluation import (
 from hilum.records.explanation import Explanation
 from hilum.records.image import Image, ImageFacts
 from hilum.records.learning_curve import LEARNING_CURVE_SCHEMA, FittedLaw, GrowthCurve, LearningCurve, LearningPart
-from hilum.records.localisation import LOCALISATION_SCHEMA, FindingLocalisation, Localisation, MapScores
+from hilum.records.localisation import (
+    LOCALISATION_SCHEMA,
+    FindingLocalisation,
+    Localisation,
+    MapScores,
+    MaskLocalisation,
+    MaskScores,
+)
 from hilum.records.prediction import PREDICTION_COLUMNS, PREDICTION_SCHEMA, Call, FindingAnswer, Prediction
 from hilum.records.subgroup import Subgroup, SubgroupFinding, SubgroupStudy
 
@@ -105,6 +112,8 @@ __all__ = [
     "Localisation",
     "MacroMetric",
     "MapScores",
+    "MaskLocalisation",
+    "MaskScores",
     "MeasurableFinding",
     "ModelPair",
     "Number",

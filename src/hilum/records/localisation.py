@@ -5,7 +5,7 @@ from typing import ClassVar
 from hilum.records.base import Estimate, Number, Record
 from hilum.records.evaluation import Pedigree, RedFlag
 
-__all__ = ["LOCALISATION_SCHEMA", "FindingLocalisation", "Localisation", "MapScores"]
+__all__ = ["LOCALISATION_SCHEMA", "FindingLocalisation", "Localisation", "MapScores", "MaskLocalisation", "MaskScores"]
 
 LOCALISATION_SCHEMA = 1
 
@@ -32,6 +32,34 @@ class MapScores(Record):
     heat_thresholds: tuple[Number, ...] = ()
 
 
+class MaskScores(Record):
+    """How one kind of map fares against masks, pixel by pixel.
+
+    Attributes:
+        pointing: Share of the maps whose hottest pixel lies in the mask.
+        iou: Mean IoU of the mask with all that is hot; from which heat on was chosen on the other folds.
+    """
+
+    pointing: Estimate
+    iou: Estimate
+
+
+class MaskLocalisation(Record):
+    """One finding, or all of them together, where masks are known and not boxes alone.
+
+    Attributes:
+        n_masks: Films with a mask; with all findings together, pairs of film and finding.
+        maps: As in ``FindingLocalisation``; the usual place is where the masks of other patients lie.
+        pointing_gain: Model minus each control, on the same films.
+        iou_gain: The same for the mean IoU.
+    """
+
+    n_masks: int
+    maps: dict[str, MaskScores]
+    pointing_gain: dict[str, Estimate]
+    iou_gain: dict[str, Estimate]
+
+
 class FindingLocalisation(Record):
     """One finding, or all of them together.
 
@@ -43,6 +71,7 @@ class FindingLocalisation(Record):
             middle of the film), ``usual_place`` (where the boxes of other patients lie for this finding).
         pointing_gain: Model minus each control, on the same films.
         iou_gain: The same for the mean of the best IoU.
+        masks: The same against masks; None where there are boxes alone.
     """
 
     n_boxes: int
@@ -51,6 +80,7 @@ class FindingLocalisation(Record):
     maps: dict[str, MapScores]
     pointing_gain: dict[str, Estimate]
     iou_gain: dict[str, Estimate]
+    masks: MaskLocalisation | None = None
 
 
 class Localisation(Record):

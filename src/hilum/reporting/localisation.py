@@ -1,6 +1,6 @@
 """Whether heat maps point at what was marked, as a page that stands alone: figures, controls, films with boxes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from hilum.findings import title_of
-from hilum.records import Estimate, FindingLocalisation, Localisation
+from hilum.records import Estimate, FindingLocalisation, Localisation, MaskLocalisation
 from hilum.reporting.page import film_uri, render_page
 from hilum.reporting.table import Cell, Table
 from hilum.runs import write_text
@@ -79,6 +79,7 @@ def write_localisation(path: Path, study: Localisation, films: Sequence[MarkedFi
         pointing=_pointing_table(study),
         pointing_gain=_gain_table(study, "pointing_gain"),
         iou_gain=_gain_table(study, "iou_gain"),
+        masks=_mask_tables(study),
         overlaps=[(title_of(name), _overlap_table(study, finding)) for name, finding in _parts(study).items()],
         films=[_card(film) for film in films],
     )
@@ -147,6 +148,38 @@ def _gain_table(study: Localisation, field: Literal["pointing_gain", "iou_gain"]
     for name, finding in study.findings.items():
         table.add(title_of(name), *(_estimate(table, gain) for gain in getattr(finding, field).values()))
     table.summarise("All together", *(_estimate(table, gain) for gain in getattr(study.overall, field).values()))
+    return table
+
+
+def _mask_tables(study: Localisation) -> dict[str, Table]:
+    """Return, against masks: hits and IoU of every kind of map, and how much better the model's are than each."""
+    overall = study.overall.masks
+    if overall is None:
+        return {}
+    kinds = {kind: name for kind, name in _KINDS.items() if kind in overall.maps}
+    minus = {kind: f"minus {_KINDS[kind]}" for kind in overall.iou_gain}
+    columns: dict[str, tuple[dict[str, str], Callable[[MaskLocalisation, str], Estimate]]] = {
+        "pointing": (kinds, lambda masks, kind: masks.maps[kind].pointing),
+        "pointing_gain": (minus, lambda masks, kind: masks.pointing_gain[kind]),
+        "iou": (kinds, lambda masks, kind: masks.maps[kind].iou),
+        "iou_gain": (minus, lambda masks, kind: masks.iou_gain[kind]),
+    }
+    return {name: _mask_table(study, overall, *each) for name, each in columns.items()}
+
+
+def _mask_table(
+    study: Localisation,
+    overall: MaskLocalisation,
+    titles: dict[str, str],
+    pick: Callable[[MaskLocalisation, str], Estimate],
+) -> Table:
+    table = Table(("masks", *titles.values()))
+    for name, finding in study.findings.items():
+        if (masks := finding.masks) is not None:
+            cells = [_estimate(table, pick(masks, kind)) for kind in titles]
+            table.add(title_of(name), Cell(f"{masks.n_masks:,}"), *cells)
+    cells = [_estimate(table, pick(overall, kind)) for kind in titles]
+    table.summarise("All together", Cell(f"{overall.n_masks:,}"), *cells)
     return table
 
 
