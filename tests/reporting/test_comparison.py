@@ -81,7 +81,7 @@ def test_the_sentence_leads_and_is_escaped(page):
 
 def test_every_number_stands_there_and_undefined_ones_say_why(page):
     text = page(make(pair()))
-    for words in ("+0.031", "(+0.012 to +0.049)", "&lt; 0.001", "−0.010", "(−0.040 to +0.020)", "0.800", "+0.011"):
+    for words in ("+0.031", "(0.012–0.049)", "&lt; 0.001", "−0.010", "(−0.040 to 0.020)", "0.800", "+0.011"):
         assert words in text
     assert "– no film has it" in text
     assert re.search(r"<sup>a</sup> no film has it", text)

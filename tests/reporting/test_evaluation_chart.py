@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hilum.reporting.drawing import Panel, add_path, new_picture
+from hilum.records import Interval
+from hilum.reporting.drawing import Panel, add_path, new_picture, reach_around_zero, round_limit
 from hilum.reporting.evaluation_chart import (
     _spread,
     _tick,
@@ -17,7 +18,6 @@ from hilum.reporting.evaluation_chart import (
     pr_charts,
     reliability_limit,
     roc_charts,
-    round_limit,
 )
 from hilum.reporting.history import history_pictures
 
@@ -111,6 +111,13 @@ def test_a_round_limit_holds_what_it_limits(largest):
     limit = round_limit(largest)
     assert largest <= limit <= 1
     assert f"{limit:g}" in ("0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1")
+
+
+@given(st.lists(st.floats(-1, 1), max_size=4))
+def test_an_axis_around_zero_reaches_beyond_every_end(values):
+    reach = reach_around_zero([*(Interval(value=value) for value in values), Interval()])
+    assert max([0.02, *map(abs, values)]) <= reach <= 1
+    assert reach_around_zero([Interval(value=0.01, low=-0.04, high=0.06)]) == 0.1
 
 
 @given(st.lists(FINITE, max_size=8), st.floats(1, 30))

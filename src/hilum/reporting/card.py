@@ -15,7 +15,7 @@ from hilum.records import (
     Interval,
 )
 from hilum.reporting.headline import headline
-from hilum.reporting.subgroup import widest_gap
+from hilum.reporting.subgroup import attribute_title, widest_gap
 from hilum.runs import write_text
 from hilum.wording import DASH, count, fixed, interval, percent, signed
 
@@ -153,8 +153,9 @@ def _gap(evaluation: Evaluation) -> str:
     group = widest_gap(study) if study else None
     if study is None or group is None:
         return ""
+    name = _plain(f"{attribute_title(group.attribute)} {group.level}")
     return (
-        f"Of {count(len(study.subgroups), 'group')} looked at, {_plain(group.attribute)} {_plain(group.level)} is "
+        f"Of {count(len(study.subgroups), 'group')} looked at, {name} is "
         f"farthest from all other films: mean AUROC {signed(group.mean_gap.value)} {interval(group.mean_gap)}."
     )
 

@@ -8,6 +8,7 @@ from hilum.config import Section, load
 from hilum.findings import title_of
 from hilum.records import BundleSpec, Evaluation
 from hilum.reporting.headline import headline
+from hilum.reporting.subgroup import attribute_title
 from hilum.wording import DASH, count, fixed, interval, percent
 
 __all__ = ["ANSWERS", "CHECKLISTS", "Checklist", "ChecklistLine", "Study", "fill_checklists"]
@@ -216,7 +217,7 @@ def _subgroups(study: Study) -> str:
     parts = study.evaluation.subgroups
     if parts is None or not parts.subgroups:
         return ""
-    names = ", ".join(dict.fromkeys(group.attribute.replace(" x ", " × ") for group in parts.subgroups))
+    names = ", ".join(dict.fromkeys(attribute_title(group.attribute) for group in parts.subgroups))
     return f"Gaps with intervals by {names}: section Subgroups."
 
 

@@ -6,13 +6,21 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from hilum.findings import title_of
-from hilum.records import SIGNIFICANT, Comparison, Estimate, FindingDifference, ModelPair
-from hilum.records.base import Interval
-from hilum.reporting.drawing import Panel, add_dot, add_line, add_text, new_picture, picture_text
+from hilum.records import SIGNIFICANT, Comparison, Estimate, FindingDifference, Interval, ModelPair
+from hilum.reporting.drawing import (
+    Panel,
+    RowForm,
+    add_line,
+    add_text,
+    add_whisker,
+    new_picture,
+    picture_text,
+    reach_around_zero,
+)
 from hilum.reporting.page import render_page
 from hilum.reporting.table import Cell, Table
 from hilum.runs import write_text
-from hilum.wording import DASH, count
+from hilum.wording import DASH, count, measured, signed
 
 __all__ = ["write_comparison"]
 
@@ -22,20 +30,14 @@ _NO_TEST = "fewer than two patients with the finding, or without it"
 
 
 @dataclass(frozen=True)
-class _Form:
-    """Where things stand in a row of the chart: words and whisker from the row's top, the rest from the left."""
+class _Form(RowForm):
+    """A row per finding; of a reason only so many letters have room."""
 
-    width: float
-    row: float
-    text: float
-    whisker: float
-    panel: tuple[float, float]
-    value_end: float
     reason_width: int
 
 
-_WIDE = _Form(660.0, 25.0, 16.5, 12.5, (176.0, 290.0), 660.0, 70)
-_NARROW = _Form(340.0, 42.0, 16.0, 30.0, (10.0, 320.0), 340.0, 30)
+_WIDE = _Form(660.0, 25.0, 16.5, 12.5, (176.0, 290.0), 70)
+_NARROW = _Form(340.0, 42.0, 16.0, 30.0, (10.0, 320.0), 30)
 
 
 def write_comparison(path: Path, comparison: Comparison) -> Path:
@@ -100,27 +102,19 @@ def _pair_table(pair: ModelPair) -> Table:
         untested = found.difference.reason or _NO_TEST
         table.add(
             title_of(name),
-            _signed_cell(table, found.difference, untested),
+            table.estimate(found.difference, untested, difference=True),
             _p_cell(table, found.p_value, untested),
             _p_cell(table, found.p_holm, untested),
             Cell(_lasts(found)),
         )
     blank = Cell(" ")
-    mean = _signed_cell(table, pair.mean, "undefined for every finding")
+    mean = table.estimate(pair.mean, "undefined for every finding", difference=True)
     table.summarise(f"Mean · {count(pair.mean.n_findings, 'finding')}", mean, blank, blank, blank)
     return table
 
 
 def _lasts(found: FindingDifference) -> str:
     return DASH if not math.isfinite(found.p_holm) else "yes" if found.lasts else "no"
-
-
-def _signed_cell(table: Table, value: Interval, reason: str) -> Cell:
-    if not math.isfinite(value.value):
-        return table.number(value.value, reason)
-    return (
-        Cell(_signed(value.value), _span(value)) if _span(value) else table.noted(_signed(value.value), "no interval")
-    )
 
 
 def _p_cell(table: Table, p_value: float, reason: str) -> Cell:
@@ -134,13 +128,13 @@ def _chart(pair: ModelPair, form: _Form) -> str:
     ranked = sorted(pair.findings.items(), key=lambda item: _rank(item[1].difference))
     height = _HEAD + form.row * (len(ranked) + 1) + 8 + _FOOT
     left, width = form.panel
-    reach = _reach(pair)
+    reach = reach_around_zero((pair.mean, *(found.difference for found in pair.findings.values())))
     panel = Panel(left, _HEAD, width, height - _HEAD - _FOOT, across=(-reach, reach))
     picture = new_picture(form.width, height, f"AUROC of {pair.first} minus {pair.second} with 95 % intervals")
     for value in (-reach, 0.0, reach):
         x = panel.x(value)
         add_line(picture, (x, panel.top), (x, panel.bottom), "guide" if value == 0 else "grid")
-        add_text(picture, (x, panel.bottom + 16), _signed(value, 2) if value else "0", "quiet small middle")
+        add_text(picture, (x, panel.bottom + 16), signed(value, 2) if value else "0", "quiet small middle")
     for place, side in ((0.25, f"← {_cut(pair.second)} better"), (0.75, f"{_cut(pair.first)} better →")):
         add_text(picture, (left + place * width, 14), side, "quiet small middle")
     for number, (name, found) in enumerate(ranked):
@@ -161,37 +155,15 @@ def _row(
     add_text(picture, (0, top + form.text), name, weight.strip())
     if not math.isfinite(value.value):
         said = f"{DASH} {reason}"
-        add_text(picture, (form.value_end, top + form.text), said[: form.reason_width], "quiet end")
+        add_text(picture, (form.width, top + form.text), said[: form.reason_width], "quiet end")
         return
     y = top + form.whisker
-    if math.isfinite(value.low):
-        add_line(picture, (panel.x(value.low), y), (panel.x(value.high), y), f"whisker{weight}")
-    add_dot(picture, (panel.x(value.value), y), 4.0, "ringed" if style == "unsure" else "dot")
-    add_text(
-        picture, (form.value_end, top + form.text), f"{_signed(value.value)} {_span(value)}".strip(), f"end{weight}"
-    )
+    add_whisker(picture, panel, y, value, dot="ringed" if style == "unsure" else "dot", weight=weight)
+    add_text(picture, (form.width, top + form.text), measured(value, difference=True), f"end{weight}")
 
 
 def _rank(difference: Estimate) -> float:
     return -difference.value if math.isfinite(difference.value) else math.inf
-
-
-def _reach(pair: ModelPair) -> float:
-    """Return how far the axis goes on both sides: a round number beyond every end."""
-    shown = [pair.mean, *(found.difference for found in pair.findings.values())]
-    ends = [abs(end) for value in shown for end in (value.value, value.low, value.high) if math.isfinite(end)]
-    largest = max(ends, default=0.0)
-    return next((step for step in (0.02, 0.05, 0.1, 0.2, 0.3, 0.5) if largest <= step), 1.0)
-
-
-def _signed(value: float, digits: int = 3) -> str:
-    return f"{value:+.{digits}f}".replace("-", "−") if math.isfinite(value) else DASH
-
-
-def _span(value: Interval) -> str:
-    if not (math.isfinite(value.low) and math.isfinite(value.high)):
-        return ""
-    return f"({_signed(value.low)} to {_signed(value.high)})"
 
 
 def _cut(name: str, longest: int = 18) -> str:

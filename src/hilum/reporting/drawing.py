@@ -9,20 +9,28 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from hilum.records import Interval
+
 __all__ = [
     "Panel",
     "Point",
+    "RowForm",
     "add_area",
     "add_bar",
     "add_dot",
     "add_line",
     "add_path",
     "add_text",
+    "add_whisker",
     "new_picture",
     "picture_text",
+    "reach_around_zero",
+    "round_limit",
 ]
 
 Point = tuple[float, float]
+
+_SMALLEST_REACH = 0.02
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,37 @@ class Panel:
         return [(self.x(a), self.y(b)) for a, b in pairs if math.isfinite(a) and math.isfinite(b)]
 
 
+@dataclass(frozen=True)
+class RowForm:
+    """Where things stand in a chart of rows: words and whisker from the row's top, the rest from the left.
+
+    Attributes:
+        width: Of the picture.
+        row: Height of a row.
+        text: Base line of the row's words.
+        whisker: Height of its interval.
+        panel: Left edge and width of where values are shown.
+    """
+
+    width: float
+    row: float
+    text: float
+    whisker: float
+    panel: tuple[float, float]
+
+
+def round_limit(largest: float) -> float:
+    """Return the smallest of 0.01, 0.02, 0.05, 0.1 ... 1 that is at least ``largest``; 1 where that is undefined."""
+    limits = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+    return next((limit for limit in limits if largest <= limit), 1.0)
+
+
+def reach_around_zero(differences: Iterable[Interval]) -> float:
+    """Return how far an axis goes to both sides of zero: a round number that no end lies beyond, at least 0.02."""
+    ends = [abs(end) for value in differences for end in (value.value, value.low, value.high)]
+    return round_limit(max(filter(math.isfinite, (*ends, _SMALLEST_REACH))))
+
+
 def new_picture(width: float, height: float, label: str) -> Element:
     """Return an empty picture; ``label`` says in words what it shows."""
     size = {"viewBox": f"0 0 {_short(width)} {_short(height)}", "width": _short(width), "height": _short(height)}
@@ -98,6 +137,25 @@ def add_text(parent: Element, place: Point, words: str, style: str = "") -> None
 def add_dot(parent: Element, place: Point, radius: float, style: str) -> None:
     """Draw a dot."""
     SubElement(parent, "circle", {"cx": _short(place[0]), "cy": _short(place[1]), "r": _short(radius), "class": style})
+
+
+def add_whisker(
+    parent: Element, panel: Panel, y: float, value: Interval, *, dot: str = "dot", radius: float = 4.0, weight: str = ""
+) -> None:
+    """Draw a defined value as a dot, and its interval, if there is one, as a line through it.
+
+    Args:
+        parent: The picture.
+        panel: Says where values stand.
+        y: Height of both.
+        value: In the panel's range, or shown at its edge.
+        dot: Style of the dot.
+        radius: Of the dot.
+        weight: Further style of the line, such as `` strong``.
+    """
+    if math.isfinite(value.low) and math.isfinite(value.high):
+        add_line(parent, (panel.x(value.low), y), (panel.x(value.high), y), f"whisker{weight}")
+    add_dot(parent, (panel.x(value.value), y), radius, dot)
 
 
 def add_bar(parent: Element, place: Point, size: tuple[float, float], style: str, *, hint: str = "") -> Element:

@@ -12,13 +12,16 @@ from hilum.records import DecisionCurve, Evaluation, FindingEvaluation, Interval
 from hilum.reporting.drawing import (
     Panel,
     Point,
+    RowForm,
     add_area,
     add_dot,
     add_line,
     add_path,
     add_text,
+    add_whisker,
     new_picture,
     picture_text,
+    round_limit,
 )
 from hilum.reporting.headline import why
 from hilum.reporting.history import HistoryPicture
@@ -33,7 +36,6 @@ __all__ = [
     "pr_charts",
     "reliability_limit",
     "roc_charts",
-    "round_limit",
 ]
 
 _SIDE = 168.0
@@ -43,17 +45,9 @@ _DIAGONAL = ((0.0, 0.0), (1.0, 1.0))
 
 
 @dataclass(frozen=True)
-class _Forest:
-    """Where things stand in a row of the forest: text and whisker from the row's top, the rest from the left.
+class _Forest(RowForm):
+    """A forest's rows; ``stacked``: the whisker stands below the words instead of between them."""
 
-    ``stacked``: the whisker stands below the words instead of between them.
-    """
-
-    width: float
-    row: float
-    text: float
-    whisker: float
-    panel: tuple[float, float]
     count_end: float
     value_end: float
     reason_width: int
@@ -205,12 +199,6 @@ def history_chart(history: HistoryPicture) -> str:
     return picture_text(picture)
 
 
-def round_limit(largest: float) -> float:
-    """Return the smallest of 0.01, 0.02, 0.05, 0.1 ... 1 that is at least ``largest``; 1 where that is undefined."""
-    limits = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
-    return next((limit for limit in limits if largest <= limit), 1.0)
-
-
 def _decision_chart(title: str, curve: DecisionCurve, threshold: float) -> Element:
     """Draw one decision curve; the ring is at the threshold in use."""
     low, high = decision_floor(curve)
@@ -302,9 +290,7 @@ def _forest_row(
         for line, part in enumerate(_wrapped(f"{DASH} {words.reason}", form.reason_width)):
             add_text(picture, (form.width, text + 13 * line), part, "quiet small end")
         return
-    if math.isfinite(metric.low) and math.isfinite(metric.high):
-        add_line(picture, (panel.x(metric.low), y), (panel.x(metric.high), y), f"whisker{weight}")
-    add_dot(picture, (panel.x(metric.value), y), 4 if not weight else 5, "dot")
+    add_whisker(picture, panel, y, metric, radius=5.0 if weight else 4.0, weight=weight)
     add_text(picture, (form.value_end, text), fixed(metric.value), f"end{weight}")
     add_text(picture, (form.width, text), interval(metric), "quiet end")
 

@@ -7,14 +7,22 @@ from xml.etree.ElementTree import Element
 
 from hilum.findings import title_of
 from hilum.records import Subgroup, SubgroupStudy
-from hilum.reporting.drawing import Panel, add_dot, add_line, add_text, new_picture, picture_text
+from hilum.reporting.drawing import (
+    Panel,
+    RowForm,
+    add_line,
+    add_text,
+    add_whisker,
+    new_picture,
+    picture_text,
+    reach_around_zero,
+)
 from hilum.reporting.table import Cell, Table
 from hilum.wording import DASH, MINUS, count, interval, signed
 
-__all__ = ["SubgroupPart", "gap_chart", "subgroup_parts", "subgroup_rows", "widest_gap"]
+__all__ = ["SubgroupPart", "attribute_title", "gap_chart", "subgroup_parts", "subgroup_rows", "widest_gap"]
 
 _HEAD = 26.0
-_SMALLEST_REACH = 0.02
 
 
 @dataclass(frozen=True)
@@ -27,14 +35,9 @@ class SubgroupPart:
 
 
 @dataclass(frozen=True)
-class _Form:
-    """Where things stand in a row of the chart; films are not counted where ``count_end`` is 0, for lack of room."""
+class _Form(RowForm):
+    """A row per group; films are not counted where ``count_end`` is 0, for lack of room."""
 
-    width: float
-    row: float
-    text: float
-    whisker: float
-    panel: tuple[float, float]
     count_end: float
 
 
@@ -51,7 +54,7 @@ def gap_chart(study: SubgroupStudy, *, narrow: bool = False) -> str:
     """
     form = _NARROW if narrow else _WIDE
     groups = study.subgroups
-    reach = _reach(groups)
+    reach = reach_around_zero(group.mean_gap for group in groups)
     left, width = form.panel
     height = _HEAD + form.row * len(groups) + 30
     panel = Panel(left, _HEAD, width, form.row * len(groups), across=(-reach, reach))
@@ -95,7 +98,7 @@ def subgroup_parts(study: SubgroupStudy) -> list[SubgroupPart]:
         groups = [group for group in study.subgroups if group.attribute == attribute]
         unknown = study.unknown.get(attribute, 0)
         note = f"{count(unknown, 'film')} of unknown {attribute} in none of them." if unknown else ""
-        parts.append(SubgroupPart(attribute.replace(" x ", " × "), note, _finding_table(groups)))
+        parts.append(SubgroupPart(attribute_title(attribute), note, _finding_table(groups)))
     return parts
 
 
@@ -119,9 +122,7 @@ def _gap_row(picture: Element, panel: Panel, form: _Form, top: float, group: Sub
         _grid(picture, panel, y - 8, y + 8)
     add_text(picture, (form.width, text), _gap_words(group), "quiet end")
     if math.isfinite(gap.value):
-        if math.isfinite(gap.low) and math.isfinite(gap.high):
-            add_line(picture, (panel.x(gap.low), y), (panel.x(gap.high), y), "whisker")
-        add_dot(picture, (panel.x(gap.value), y), 4, "dot")
+        add_whisker(picture, panel, y, gap)
 
 
 def _finding_table(groups: Sequence[Subgroup]) -> Table:
@@ -144,8 +145,13 @@ def _finding_table(groups: Sequence[Subgroup]) -> Table:
     return table
 
 
+def attribute_title(attribute: str) -> str:
+    """Return an attribute's name as it stands in a text: ``sex × age`` for two that are crossed."""
+    return attribute.replace(" x ", " × ")
+
+
 def _name(group: Subgroup) -> str:
-    return f"{group.attribute.replace(' x ', ' × ')}: {group.level}"
+    return f"{attribute_title(group.attribute)}: {group.level}"
 
 
 def _gap_words(group: Subgroup) -> str:
@@ -153,13 +159,6 @@ def _gap_words(group: Subgroup) -> str:
     if not math.isfinite(gap.value):
         return f"{DASH} too few films"
     return f"{signed(gap.value)} {interval(gap)}".strip()
-
-
-def _reach(groups: Sequence[Subgroup]) -> float:
-    """Return a round number that no end of an interval lies beyond."""
-    ends = [abs(end) for group in groups for end in (group.mean_gap.value, group.mean_gap.low, group.mean_gap.high)]
-    largest = max((end for end in ends if math.isfinite(end)), default=_SMALLEST_REACH)
-    return next((limit for limit in (_SMALLEST_REACH, 0.05, 0.1, 0.2, 0.5) if largest <= limit), 1.0)
 
 
 def _chart_words(study: SubgroupStudy) -> str:

@@ -5,7 +5,7 @@ import math
 from hilum.findings import title_of
 from hilum.records import MEASURABLE_POSITIVES, Evaluation, PredictiveValues
 from hilum.reporting.headline import spoken_finding
-from hilum.reporting.subgroup import widest_gap
+from hilum.reporting.subgroup import attribute_title, widest_gap
 from hilum.wording import count, fixed, interval, percent, share_of
 
 __all__ = ["looks_words", "summary_lines"]
@@ -86,6 +86,6 @@ def _gap(evaluation: Evaluation) -> str:
         return f"No group's mean AUROC is surely another than that of all other films ({looked_at})."
     side = "worse" if group.mean_gap.value < 0 else "better"
     return (
-        f"Farthest from the others {looked_at}: {group.attribute.replace(' x ', ' × ')} {group.level}, {side} by "
+        f"Farthest from the others {looked_at}: {attribute_title(group.attribute)} {group.level}, {side} by "
         f"{fixed(abs(group.mean_gap.value))} in mean AUROC {interval(group.mean_gap)}."
     )

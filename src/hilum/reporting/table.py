@@ -71,12 +71,15 @@ class Table:
         """Return a cell for a number; ``reason`` is noted if it is undefined."""
         return Cell(fixed(value, digits)) if math.isfinite(value) else self._dash(reason)
 
-    def estimate(self, value: Interval, reason: str) -> Cell:
-        """Return a cell for a number with its interval; what is undefined is noted."""
-        if not math.isfinite(value.value):
-            return self._dash(reason)
-        within = interval(value)
-        return Cell(fixed(value.value), within, mark="" if within else self._mark(_NO_INTERVAL))
+    def estimate(self, value: Interval, reason: str, *, difference: bool = False) -> Cell:
+        """Return a cell for a number with its interval; what is undefined is noted.
+
+        Args:
+            value: The number.
+            reason: Why it is undefined, if it is.
+            difference: Whether it shows its sign.
+        """
+        return self._estimate(value, reason, _NO_INTERVAL, difference=difference)
 
     def measured(self, value: Estimate, *, difference: bool = False) -> Cell:
         """Return a cell for an estimate; the record's own reason is noted where it, or its interval, is undefined.
@@ -86,11 +89,7 @@ class Table:
             difference: Whether it shows its sign.
         """
         reason = value.reason.removeprefix("undefined: ")
-        if not math.isfinite(value.value):
-            return self._dash(reason or "not computed")
-        within = interval(value)
-        text = signed(value.value) if difference else fixed(value.value)
-        return Cell(text, within, mark="" if within else self._mark(reason or _NO_INTERVAL))
+        return self._estimate(value, reason or "not computed", reason or _NO_INTERVAL, difference=difference)
 
     def share(self, value: float, reason: str) -> Cell:
         """Return a cell for a percentage."""
@@ -99,6 +98,13 @@ class Table:
     def noted(self, text: str, note: str) -> Cell:
         """Return a cell with a note."""
         return Cell(text, mark=self._mark(note))
+
+    def _estimate(self, value: Interval, undefined: str, no_interval: str, *, difference: bool) -> Cell:
+        if not math.isfinite(value.value):
+            return self._dash(undefined)
+        within = interval(value)
+        text = signed(value.value) if difference else fixed(value.value)
+        return Cell(text, within, mark="" if within else self._mark(no_interval))
 
     def _dash(self, reason: str) -> Cell:
         return Cell(DASH, mark=self._mark(reason))
