@@ -304,3 +304,17 @@ def test_words_can_be_told_from_paper(scheme):
     for ink, paper in [*pairs, ("ink", "grave-wash"), ("grave", "grave-wash"), ("note", "note-wash")]:
         light, dark = sorted((luminance(colours[ink]), luminance(colours[paper])), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 4.5, (ink, paper)
+
+
+def test_paper_has_the_summary_on_a_page_of_its_own_and_what_is_folded_on_a_screen():
+    from importlib.resources import files
+
+    style = (files("hilum") / "resources" / "templates" / "page.css").read_text(encoding="utf-8")
+    on_paper = style.split("@media print")[1]
+    assert re.search(r"\.first \{[^}]*break-after: page", on_paper)
+    assert "details::details-content { content-visibility: visible" in on_paper
+    assert not re.search(r"\bsummary \{[^}]*display: none", on_paper)
+
+
+def test_no_checklist_has_marks_of_another_kind_of_text(report, full):
+    assert "`" not in report(full).said
