@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped, UInt8
 
-from hilum.data import PixelStore, parse_age
+from hilum.data import Manifest, PixelStore, parse_age
 from hilum.imaging import FilmQuality, film_quality
 
-__all__ = ["AGE_BANDS", "film_attributes", "quality_attributes", "store_attributes"]
+__all__ = ["AGE_BANDS", "film_attributes", "manifest_attributes", "quality_attributes", "store_attributes"]
 
 AGE_BANDS = ("0-19", "20-39", "40-59", "60-79", "80+")
 """Years of age, both ends included."""
@@ -50,6 +50,14 @@ def film_attributes(
         if name is not None:
             found[attribute] = np.array([levels[attribute](cell) for cell in columns[name]], dtype=np.str_)
     return found
+
+
+def manifest_attributes(
+    manifest: Manifest, rows: Int64[np.ndarray, " image"]
+) -> dict[str, Shaped[np.ndarray, " image"]]:
+    """Return :func:`film_attributes` of rows of a manifest."""
+    table = manifest.table.iloc[rows]
+    return film_attributes({name: table[name].tolist() for name in table.columns})
 
 
 def quality_attributes(qualities: Sequence[FilmQuality]) -> dict[str, Shaped[np.ndarray, " image"]]:

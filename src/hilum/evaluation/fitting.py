@@ -12,7 +12,7 @@ from hilum.evaluation.column import Columns, make_columns
 from hilum.evaluation.match import Matched
 from hilum.findings import NO_FINDING
 from hilum.metrics import patient_folds
-from hilum.records import FindingRule
+from hilum.records import FindingRule, ReferZone
 
 __all__ = ["Rules", "apply_rules", "cross_fit", "fit", "fit_elsewhere", "keep_order", "to_logits"]
 
@@ -38,6 +38,16 @@ class Rules:
     def all(self) -> dict[str, FindingRule]:
         """With ``No Finding`` among them, where there is one."""
         return dict(self.findings) | ({} if self.no_finding is None else {NO_FINDING: self.no_finding})
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """From which probability on each is called; NaN where none could be chosen."""
+        return {name: rule.threshold for name, rule in self.all.items()}
+
+    @property
+    def zones(self) -> dict[str, ReferZone]:
+        """The refer zones there are."""
+        return {name: rule.refer for name, rule in self.all.items() if rule.refer}
 
 
 def fit(
@@ -100,8 +110,8 @@ def apply_rules(
         targets,
         findings,
         groups=groups,
-        thresholds={name: rule.threshold for name, rule in rules.all.items()},
-        refer={name: rule.refer for name, rule in rules.all.items() if rule.refer},
+        thresholds=rules.thresholds,
+        refer=rules.zones,
     )
 
 

@@ -13,14 +13,14 @@ from jaxtyping import Float64, Int64, Shaped
 from hilum.calibration import calibrate
 from hilum.data import Manifest, PixelStore, patient_hash
 from hilum.errors import DataError, LeakError
-from hilum.evaluation.attribute import film_attributes, store_attributes
+from hilum.evaluation.attribute import manifest_attributes, store_attributes
 from hilum.evaluation.composite import add_composites
+from hilum.evaluation.fitting import Rules
 from hilum.evaluation.honesty import judge_standing, recalibrated_here, split_anew, thresholds_from_test
 from hilum.evaluation.label_file import is_nih
 from hilum.evaluation.origin import Origin
 from hilum.evaluation.prediction_file import write_predictions
 from hilum.evaluation.study import evaluate_arrays
-from hilum.findings import NO_FINDING
 from hilum.records import BundleSpec, Evaluation, RedFlag
 from hilum.runs import write_text
 from hilum.wording import count
@@ -121,35 +121,19 @@ def evaluate_bundle(
     films = _films_of(spec, manifest, rows[there], image_ids[there], logits)
     if predictions_path:
         films.write(predictions_path)
-    standing = judge_standing(
-        films.image_ids, films.targets, findings=films.findings, nih=is_nih(manifest), leaked=leaked
-    )
+    rules = Rules(spec.findings, spec.no_finding)
     evaluation = evaluate_arrays(
         films.probabilities,
         films.targets,
         findings=films.findings,
         groups=films.groups,
-        thresholds=_thresholds(spec),
+        thresholds=rules.thresholds,
         thresholds_from=spec.selected_on,
-        refer={name: rule.refer for name, rule in spec.findings.items() if rule.refer},
+        refer=rules.zones,
         prevalences=prevalences,
-        attributes=_attributes(manifest, rows[there]) | (store_attributes(store, in_store[there]) if qualities else {}),
-        origin=Origin(
-            title=f"{manifest.source}, {split}",
-            command=command,
-            data_digest=manifest.digest,
-            split=split,
-            split_digest=manifest.split_digest,
-            bundle_digest=predictor.bundle.digest,
-            phantom=manifest.phantom,
-            leaked=leaked,
-            nih=is_nih(manifest),
-            counts={"films evaluated": int(there.sum()), **absent},
-            warnings=(*_warnings(spec, manifest, absent), *films.warnings),
-            red_flags=(*_red_flags(spec, manifest, split), *standing.red_flags),
-            comparable=standing.comparable,
-            comparable_note=standing.note,
-        ),
+        attributes=manifest_attributes(manifest, rows[there])
+        | (store_attributes(store, in_store[there]) if qualities else {}),
+        origin=_origin(predictor.bundle, manifest, films, absent, split=split, leaked=leaked, command=command),
         bootstrap=bootstrap,
         seed=seed,
     )
@@ -157,7 +141,7 @@ def evaluate_bundle(
 
 
 @dataclass(frozen=True, eq=False)
-class BundleFilms:
+class _Films:
     """Films that a bundle answered.
 
     Attributes:
@@ -194,11 +178,11 @@ def _films_of(
     rows: Int64[np.ndarray, " image"],
     image_ids: Iterable[str],
     logits: Float64[np.ndarray, "image finding"],
-) -> BundleFilms:
+) -> _Films:
     probabilities, findings, derived = add_composites(
         calibrate(spec, logits), tuple(spec.findings), labelled=manifest.findings
     )
-    return BundleFilms(
+    return _Films(
         image_ids=tuple(image_ids),
         findings=findings,
         probabilities=probabilities,
@@ -208,9 +192,34 @@ def _films_of(
     )
 
 
-def _attributes(manifest: Manifest, rows: Int64[np.ndarray, " image"]) -> dict[str, Shaped[np.ndarray, " image"]]:
-    table = manifest.table.iloc[rows]
-    return film_attributes({name: table[name].tolist() for name in ("sex", "age_years", "view", "source")})
+def _origin(
+    bundle: BundleLike,
+    manifest: Manifest,
+    films: _Films,
+    absent: Mapping[str, int],
+    *,
+    split: str,
+    leaked: bool,
+    command: str,
+) -> Origin:
+    nih = is_nih(manifest)
+    standing = judge_standing(films.image_ids, films.targets, findings=films.findings, nih=nih, leaked=leaked)
+    return Origin(
+        title=f"{manifest.source}, {split}",
+        command=command,
+        data_digest=manifest.digest,
+        split=split,
+        split_digest=manifest.split_digest,
+        bundle_digest=bundle.digest,
+        phantom=manifest.phantom,
+        leaked=leaked,
+        nih=nih,
+        counts={"films evaluated": len(films.image_ids), **absent},
+        warnings=(*_warnings(bundle.spec, manifest, absent), *films.warnings),
+        red_flags=(*_red_flags(bundle.spec, manifest, split), *standing.red_flags),
+        comparable=standing.comparable,
+        comparable_note=standing.note,
+    )
 
 
 def _red_flags(spec: BundleSpec, manifest: Manifest, split: str) -> Iterable[RedFlag]:
@@ -249,12 +258,6 @@ def _check_overlap(
         f"{len(shared)} of {len(hashes)} patients were in this bundle's training set{listed}. A score on them says "
         "nothing. Split anew (`hilum data split`), or --allow-overlap to get a report marked as leaked."
     )
-
-
-def _thresholds(spec: BundleSpec) -> dict[str, float]:
-    """Return the thresholds of the findings, and of ``No Finding`` where validation gave it one."""
-    derived = {} if spec.no_finding is None else {NO_FINDING: spec.no_finding.threshold}
-    return {name: rule.threshold for name, rule in spec.findings.items()} | derived
 
 
 def _absent(store: PixelStore, image_ids: Iterable[str]) -> dict[str, int]:

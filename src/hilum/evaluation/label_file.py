@@ -18,7 +18,7 @@ from hilum.data import (
     targets_from_labels,
 )
 from hilum.errors import DataError
-from hilum.evaluation.attribute import film_attributes
+from hilum.evaluation.attribute import film_attributes, manifest_attributes
 from hilum.evaluation.prediction_file import IMAGE_COLUMNS
 from hilum.findings import LABEL_SETS, NIH_FINDINGS
 from hilum.runs import file_digest
@@ -104,7 +104,7 @@ def _from_manifest(manifest: Manifest, source: str) -> Truth:
         split_digest=manifest.split_digest,
         phantom=manifest.phantom,
         nih=is_nih(manifest),
-        attributes=film_attributes({name: table[name].tolist() for name in table.columns}),
+        attributes=manifest_attributes(manifest, np.arange(len(manifest))),
     )
 
 

@@ -12,7 +12,7 @@ from hilum.calibration import CalibrationSection, calibrate
 from hilum.config import build
 from hilum.data import Manifest, PixelStore, patient_hash
 from hilum.errors import DataError, LeakError
-from hilum.evaluation.attribute import film_attributes
+from hilum.evaluation.attribute import manifest_attributes
 from hilum.evaluation.calibration import error_draws
 from hilum.evaluation.column import Columns
 from hilum.evaluation.fitting import Rules, apply_rules, cross_fit, fit, to_logits
@@ -179,13 +179,12 @@ def _evaluate(
 ) -> Evaluation:
     spec, split = predictor.bundle.spec, plan.split
     chosen_on = f"local films, {plan.folds} folds by patient" if crossed else spec.selected_on
-    table = manifest.table.iloc[cases.rows]
     return evaluate_columns(
         columns,
         Resamples(columns.members, plan.bootstrap, plan.seed),
         thresholds_from=dict.fromkeys(columns.names, chosen_on),
         prevalences={},
-        attributes=film_attributes({name: table[name].tolist() for name in ("sex", "age_years", "view", "source")}),
+        attributes=manifest_attributes(manifest, cases.rows),
         origin=Origin(
             title=f"{manifest.source}{f', {split}' if split else ''}, {'recalibrated' if crossed else 'as it came'}",
             command=plan.command,
