@@ -1,8 +1,8 @@
 """Evaluate probabilities that lie in a file against labels that lie in another."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped
@@ -16,7 +16,7 @@ from hilum.evaluation.origin import Origin
 from hilum.evaluation.prediction_file import write_predictions
 from hilum.evaluation.study import evaluate_columns
 from hilum.metrics import Resamples
-from hilum.records import Evaluation
+from hilum.records import Evaluation, RedFlag
 
 __all__ = ["evaluate_predictions"]
 
@@ -66,66 +66,83 @@ def evaluate_predictions(
     if sum(map(bool, (thresholds, fit_on, folds))) > 1:
         raise InvalidValueError("thresholds are given, or fitted on other films, or cross-fitted: choose one")
     matched = match_files(predictions, labels)
-    origin = _origin(matched, command=command, title=title)
     if fit_on:
-        others = match_files(fit_on, labels)
-        rules = fit_elsewhere(matched, others)
-        columns = apply_rules(
-            rules,
-            to_logits(matched.probabilities),
-            matched.targets,
-            findings=matched.findings,
-            groups=matched.patients,
-        )
-        chosen_on = dict.fromkeys(rules.all, others.answers.source)
+        judged = _fitted_elsewhere(matched, match_files(fit_on, labels))
     elif folds:
-        columns = cross_fit(
-            to_logits(matched.probabilities),
-            matched.targets,
-            findings=matched.findings,
-            groups=matched.patients,
-            folds=folds,
-            seed=seed,
-        )
-        chosen_on = dict.fromkeys(columns.names, f"the judged films, {folds} folds by patient")
-        origin = replace(origin, red_flags=(*origin.red_flags, cross_fitted(folds)))
+        judged = _cross_fitted(matched, folds, seed)
     else:
-        columns = make_columns(
-            matched.probabilities, matched.targets, matched.findings, groups=matched.patients, thresholds=thresholds
-        )
-        chosen_on = dict.fromkeys(thresholds or {}, thresholds_from)
-        if thresholds and thresholds_from in (*_JUDGED, origin.split):
-            origin = replace(origin, red_flags=(*origin.red_flags, thresholds_from_test(thresholds_from)))
-    if fit_on or folds:
-        columns = keep_order(columns, matched.probabilities)
+        judged = _as_given(matched, thresholds or {}, thresholds_from)
     if predictions_path:
-        _write(predictions_path, matched, columns, as_given=bool(folds))
+        _write(predictions_path, matched, judged.columns, as_given=bool(folds))
     return evaluate_columns(
-        columns,
-        Resamples(columns.members, bootstrap, seed),
-        thresholds_from=chosen_on,
+        judged.columns,
+        Resamples(judged.columns.members, bootstrap, seed),
+        thresholds_from=judged.chosen_on,
         prevalences=prevalences or {},
         attributes=_attributes(matched),
-        origin=origin,
+        origin=_origin(matched, judged, command=command, title=title),
     )
 
 
-def _origin(matched: Matched, *, command: str, title: str) -> Origin:
-    answers, truth = matched.answers, matched.truth
+class _Judged(NamedTuple):
+    """What is judged; per finding, where its threshold was chosen; and what is wrong with that."""
+
+    columns: Columns
+    chosen_on: dict[str, str]
+    red_flags: tuple[RedFlag, ...] = ()
+
+
+def _fitted_elsewhere(matched: Matched, others: Matched) -> _Judged:
+    rules = fit_elsewhere(matched, others)
+    columns = apply_rules(
+        rules, to_logits(matched.probabilities), matched.targets, findings=matched.findings, groups=matched.patients
+    )
+    return _Judged(keep_order(columns, matched.probabilities), dict.fromkeys(rules.all, others.answers.source))
+
+
+def _cross_fitted(matched: Matched, folds: int, seed: int) -> _Judged:
+    columns = cross_fit(
+        to_logits(matched.probabilities),
+        matched.targets,
+        findings=matched.findings,
+        groups=matched.patients,
+        folds=folds,
+        seed=seed,
+    )
+    chosen_on = dict.fromkeys(columns.names, f"the judged films, {folds} folds by patient")
+    return _Judged(keep_order(columns, matched.probabilities), chosen_on, (cross_fitted(folds),))
+
+
+def _as_given(matched: Matched, thresholds: Mapping[str, float], thresholds_from: str) -> _Judged:
+    columns = make_columns(
+        matched.probabilities, matched.targets, matched.findings, groups=matched.patients, thresholds=thresholds
+    )
+    on_judged = bool(thresholds) and thresholds_from in (*_JUDGED, _split(matched))
+    flags = (thresholds_from_test(thresholds_from),) if on_judged else ()
+    return _Judged(columns, dict.fromkeys(thresholds, thresholds_from), flags)
+
+
+def _split(matched: Matched) -> str:
+    """Return the split that all films are of; else, whose films they are."""
     splits = sorted(set(matched.splits))
+    return splits[0] if len(splits) == 1 and splits[0] else f"films of {matched.answers.source}"
+
+
+def _origin(matched: Matched, judged: _Judged, *, command: str, title: str) -> Origin:
+    answers, truth = matched.answers, matched.truth
     standing = judge_standing(matched.image_ids, matched.targets, findings=matched.findings, nih=truth.nih)
     return Origin(
         title=title or f"{answers.source} against {truth.source}",
         command=command,
         data_digest=truth.digest,
         predictions_digest=answers.digest,
-        split=splits[0] if len(splits) == 1 and splits[0] else f"films of {answers.source}",
+        split=_split(matched),
         split_digest=truth.split_digest,
         phantom=truth.phantom,
         nih=truth.nih,
         counts=matched.counts,
         warnings=matched.warnings,
-        red_flags=standing.red_flags,
+        red_flags=(*standing.red_flags, *judged.red_flags),
         comparable=standing.comparable,
         comparable_note=standing.note,
     )
