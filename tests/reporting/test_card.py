@@ -1,18 +1,40 @@
 import re
 
-from hilum.records import Recalibration
+from hilum.records import Recalibration, ReferZone
 from hilum.reporting import model_card, write_card
 
 
-def rows(card):
-    lines = [line.strip("| ").split(" | ") for line in card.splitlines() if line.startswith("| ")]
+def rows(card, heading="Thresholds"):
+    part = card.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    lines = [line.strip("| ").split(" | ") for line in part.splitlines() if line.startswith("| ")]
     return {cells[0]: cells[1:] for cells in lines}
 
 
 def test_thresholds_stand_with_rates_and_on_how_many_films(spec):
     table = rows(model_card(spec))
-    assert table["Effusion"] == ["0.346", "0.812 (0.700–0.900)", "0.812 (0.700–0.900)", "1,040", "2,000"]
-    assert table["Hernia"] == ["–", "–", "–", "0", "3,040"]
+    assert table["Effusion"] == ["0.346", "0.812 (0.700–0.900)", "0.812 (0.700–0.900)", "1,040", "2,000", "–"]
+    assert table["Hernia"] == ["–", "–", "–", "0", "3,040", "–"]
+
+
+def test_calls_are_said_as_the_bundle_makes_them(spec):
+    card = model_card(spec)
+    assert "a call. “Present” from the threshold on, “absent” below." in card
+    assert "refer”" not in card
+    assert rows(card, "Calibration and refer zones")["Effusion"] == ["platt", *["–"] * 6]
+    zone = ReferZone(
+        low=0.2, high=0.5, allowed_missed=0.1, allowed_false_alarms=0.05, n_patients_with=1200, n_patients_without=90,
+        missed=0.1, cleared=0.8, found=0.7, false_alarms=0.05,
+    )  # fmt: skip
+    changed = {"refer": zone, "threshold_rule": "youden", "n_patients": 1250}
+    rules = spec.findings | {"Effusion": spec.findings["Effusion"].model_copy(update=changed)}
+    card = model_card(spec.model_copy(update={"findings": rules}))
+    assert "and between “refer”: a person should look. Without a zone: “present” from the threshold on" in card
+    assert rows(card, "Calibration and refer zones")["Effusion"] == [
+        "platt", "youden", "20.0 % to 50.0 %", "10.0 %", "5.0 %", "1,200", "90",
+    ]  # fmt: skip
+    assert rows(card)["Effusion"][-1] == "1,250"
+    alone = model_card(spec.model_copy(update={"findings": {"Effusion": rules["Effusion"]}}))
+    assert "Without a zone" not in alone
 
 
 def test_reasons_limits_and_origin(spec):
@@ -60,7 +82,7 @@ def test_what_was_measured_stands_in_the_card(spec, full, tmp_path):
     card = path.read_text(encoding="utf-8")
     effusion = full.findings["Effusion"]
     point = effusion.operating_point
-    (row,) = [cells for name, cells in rows(card).items() if name.startswith("Effusion at")]
+    (row,) = [cells for name, cells in rows(card, "What was measured").items() if name.startswith("Effusion at")]
     assert row[0] == f"{effusion.auroc.n_positive:,}"
     for cell, value in zip(
         row[1:],
@@ -70,7 +92,7 @@ def test_what_was_measured_stands_in_the_card(spec, full, tmp_path):
     ):  # fmt: skip
         assert cell == f"{value.value:.3f} ({value.low:.3f}–{value.high:.3f})"
     assert "**Red flag.** Do &lt;b>not&lt;/b>." in card
-    assert "Of 4 groups looked at, sex female is farthest" in card
+    assert "groups measured, sex female is farthest" in card
     assert "What was measured" not in model_card(spec)
 
 

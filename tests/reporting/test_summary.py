@@ -12,8 +12,27 @@ def test_a_clinician_reads_order_meaning_calibration_promise_and_gap(full):
     assert f"off by {100 * sum(errors) / 14:.1f} percentage points" in lines[2]
     chance = [finding.calibration.ece_by_chance for finding in full.findings.values()]
     assert lines[2].endswith(f"by chance alone it would be {100 * sum(chance) / 14:.1f}.")
-    assert lines[3] == "The promise of how many are missed at most was kept for 1 of 2 findings."
-    assert "of 4 groups looked at: sex female, worse by 0.031 in mean AUROC (−0.041 to −0.021)." in lines[4]
+    assert lines[3] == (
+        "With unsure films left to a person, at most 10 % of films with a finding may be missed: "
+        "kept for 1 of 2 findings."
+    )
+    over = f"in mean AUROC over {len(full.subgroups.subgroups[0].mean_over)} finding"
+    assert f"measured: sex female, worse by 0.031 (0.021–0.041) {over}" in lines[4]
+
+
+def test_a_promise_that_differs_by_finding_is_no_single_share(full):
+    effusion = full.findings["Effusion"]
+    stricter = effusion.refer.model_copy(update={"allowed_missed": 0.05})
+    findings = full.findings | {"Effusion": effusion.model_copy(update={"refer": stricter})}
+    line = summary_lines(full.model_copy(update={"findings": findings}))[3]
+    assert "only the promised share of films with a finding may be missed" in line
+
+
+def test_groups_without_a_number_are_not_counted_as_measured(full, divided):
+    unknown = divided.subgroups[0].mean_gap.model_copy(update={"value": float("nan"), "low": float("nan")})
+    few = [group.model_copy(update={"mean_gap": unknown}) for group in divided.subgroups[1:]]
+    study = divided.model_copy(update={"subgroups": (divided.subgroups[0], *few)})
+    assert "of 1 group measured" in summary_lines(full.model_copy(update={"subgroups": study}))[4]
 
 
 def test_better_and_alike(full, divided):

@@ -15,7 +15,7 @@ from hilum.records import (
     Interval,
 )
 from hilum.reporting.headline import headline
-from hilum.reporting.subgroup import attribute_title, widest_gap
+from hilum.reporting.subgroup import attribute_title, n_measured, widest_gap
 from hilum.runs import write_text
 from hilum.wording import DASH, count, fixed, interval, percent, signed
 
@@ -53,12 +53,13 @@ def model_card(spec: BundleSpec, evaluation: Evaluation | None = None) -> str:
         _made_up(spec),
         "## What it answers for\n"
         f"{', '.join(title_of(name) for name in spec.findings)}, each on its own, on frontal chest radiographs.\n"
-        "For each: a score, a calibrated probability and, from the threshold on, the call “present”.",
+        f"For each: a score, a calibrated probability and a call. {_calls(spec.findings)}",
         f"## What it was trained on\n{_training(spec)}",
         f"## What it takes\n{_input(spec.input)}",
         f"## Thresholds\nChosen on the split “{spec.selected_on}”, never on the films it is judged on. "
         "Figures hold on that split, with 95 % intervals; on new films they will be somewhat lower.\n\n"
         f"{_thresholds(spec.findings)}",
+        f"## Calibration and refer zones\n{_zones(spec.findings)}",
         _recalibrated(spec),
         "" if evaluation is None else f"## What was measured\n{_measured(evaluation)}",
         f"## Limits\n{_limits(spec)}",
@@ -71,6 +72,18 @@ def model_card(spec: BundleSpec, evaluation: Evaluation | None = None) -> str:
 def _made_up(spec: BundleSpec) -> str:
     words = "**Trained on made-up films (phantoms)**: this model knows nothing about people."
     return words if spec.phantom else ""
+
+
+def _calls(findings: Mapping[str, FindingRule]) -> str:
+    """Say what is called what: a card must not promise two answers where the bundle gives three."""
+    plain = "“Present” from the threshold on, “absent” below."
+    if not any(rule.refer for rule in findings.values()):
+        return plain
+    three = (
+        "“Present” from the upper end of its refer zone on, “absent” below the lower, and between “refer”: "
+        "a person should look."
+    )
+    return three if all(rule.refer for rule in findings.values()) else f"{three} Without a zone: {plain.lower()}"
 
 
 def _training(spec: BundleSpec) -> str:
@@ -95,15 +108,38 @@ def _input(rules: InputRules) -> str:
 
 def _thresholds(findings: Mapping[str, FindingRule]) -> str:
     rows = [
-        "| finding | threshold | sensitivity | specificity | films with | films without |",
-        "|---|--:|--:|--:|--:|--:|",
+        "| finding | threshold | sensitivity | specificity | films with | films without | patients |",
+        "|---|--:|--:|--:|--:|--:|--:|",
     ]
     for name, rule in findings.items():
         rates = (_estimate(rate) for rate in (rule.sensitivity, rule.specificity))
-        cells = (title_of(name), fixed(rule.threshold), *rates, f"{rule.n_positive:,}", f"{rule.n_negative:,}")
+        films = (f"{rule.n_positive:,}", f"{rule.n_negative:,}", f"{rule.n_patients:,}" if rule.n_patients else DASH)
+        cells = (title_of(name), fixed(rule.threshold), *rates, *films)
         rows.append(f"| {' | '.join(cells)} |")
     reasons = [f"- {title_of(name)}: {_plain(rule.reason)}" for name, rule in findings.items() if rule.reason]
     return "\n".join(rows) + (f"\n\n{DASH} is undefined; why:\n" + "\n".join(reasons) if reasons else "")
+
+
+def _zones(findings: Mapping[str, FindingRule]) -> str:
+    rows = [
+        "| finding | calibration | threshold by | refer zone | missed at most | false alarms at most | "
+        "patients with | patients without |",
+        "|---|---|---|--:|--:|--:|--:|--:|",
+    ]
+    for name, rule in findings.items():
+        zone, promised = rule.refer, (DASH,) * 5
+        if zone is not None:
+            patients = (f"{number:,}" for number in (zone.n_patients_with, zone.n_patients_without))
+            allowed = (percent(share) for share in (zone.allowed_missed, zone.allowed_false_alarms))
+            promised = (f"{percent(zone.low)} to {percent(zone.high)}", *allowed, *patients)
+        rows.append(
+            f"| {' | '.join((title_of(name), rule.calibration.method, rule.threshold_rule or DASH, *promised))} |"
+        )
+    about = (
+        "Promised, on average over new patients like those of the split: of films with the finding the share called "
+        "absent, of those without it the share called present. The patients are those behind the promise."
+    )
+    return f"{about}\n\n" + "\n".join(rows)
 
 
 def _recalibrated(spec: BundleSpec) -> str:
@@ -155,7 +191,7 @@ def _gap(evaluation: Evaluation) -> str:
         return ""
     name = _plain(f"{attribute_title(group.attribute)} {group.level}")
     return (
-        f"Of {count(len(study.subgroups), 'group')} looked at, {name} is "
+        f"Of {count(n_measured(study), 'group')} measured, {name} is "
         f"farthest from all other films: mean AUROC {signed(group.mean_gap.value)} {interval(group.mean_gap)}."
     )
 

@@ -20,7 +20,15 @@ from hilum.reporting.drawing import (
 from hilum.reporting.table import Cell, Table
 from hilum.wording import DASH, MINUS, count, interval, signed
 
-__all__ = ["SubgroupPart", "attribute_title", "gap_chart", "subgroup_parts", "subgroup_rows", "widest_gap"]
+__all__ = [
+    "SubgroupPart",
+    "attribute_title",
+    "gap_chart",
+    "n_measured",
+    "subgroup_parts",
+    "subgroup_rows",
+    "widest_gap",
+]
 
 _HEAD = 26.0
 
@@ -100,6 +108,11 @@ def subgroup_parts(study: SubgroupStudy) -> list[SubgroupPart]:
         note = f"{count(unknown, 'film')} of unknown {attribute} in none of them." if unknown else ""
         parts.append(SubgroupPart(attribute_title(attribute), note, _finding_table(groups)))
     return parts
+
+
+def n_measured(study: SubgroupStudy) -> int:
+    """Return how many groups are large enough for a gap in mean AUROC."""
+    return sum(math.isfinite(group.mean_gap.value) for group in study.subgroups)
 
 
 def widest_gap(study: SubgroupStudy) -> Subgroup | None:

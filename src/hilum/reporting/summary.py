@@ -3,9 +3,9 @@
 import math
 
 from hilum.findings import title_of
-from hilum.records import MEASURABLE_POSITIVES, Evaluation, PredictiveValues
+from hilum.records import MEASURABLE_POSITIVES, Evaluation, Interval, PredictiveValues
 from hilum.reporting.headline import spoken_finding
-from hilum.reporting.subgroup import attribute_title, widest_gap
+from hilum.reporting.subgroup import attribute_title, n_measured, widest_gap
 from hilum.wording import count, fixed, interval, percent, share_of
 
 __all__ = ["looks_words", "summary_lines"]
@@ -74,18 +74,28 @@ def _refer(evaluation: Evaluation) -> str:
     judged = [zone.in_band for zone in zones if zone.in_band is not None]
     if not judged:
         return ""
-    return f"The promise of how many are missed at most was kept for {sum(judged)} of {count(len(judged), 'finding')}."
+    kept = f"kept for {sum(judged)} of {count(len(judged), 'finding')}"
+    missed = _at_most({zone.allowed_missed for zone in zones})
+    return f"With unsure films left to a person, {missed} with a finding may be missed: {kept}."
+
+
+def _at_most(shares: set[float]) -> str:
+    """Say a promise that may differ from finding to finding."""
+    return f"at most {100 * shares.pop():g} % of films" if len(shares) == 1 else "only the promised share of films"
 
 
 def _gap(evaluation: Evaluation) -> str:
     study = evaluation.subgroups
     if study is None or not study.subgroups:
         return ""
-    group, looked_at = widest_gap(study), f"of {count(len(study.subgroups), 'group')} looked at"
+    group, among = widest_gap(study), f"of {count(n_measured(study), 'group')} measured"
     if group is None:
-        return f"No group's mean AUROC is surely another than that of all other films ({looked_at})."
-    side = "worse" if group.mean_gap.value < 0 else "better"
+        return f"No group's mean AUROC is surely another than that of all other films ({among})."
+    gap = group.mean_gap
+    side, apart = (
+        ("better", gap) if gap.value > 0 else ("worse", Interval(value=-gap.value, low=-gap.high, high=-gap.low))
+    )
     return (
-        f"Farthest from the others {looked_at}: {attribute_title(group.attribute)} {group.level}, {side} by "
-        f"{fixed(abs(group.mean_gap.value))} in mean AUROC {interval(group.mean_gap)}."
+        f"Farthest from the others {among}: {attribute_title(group.attribute)} {group.level}, {side} by "
+        f"{fixed(apart.value)} {interval(apart)} in mean AUROC over {count(len(group.mean_over), 'finding')}."
     )

@@ -1,6 +1,7 @@
 """The tables of a report: every cell a text, every dash with the reason why it is one."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hilum.findings import NO_FINDING, title_of
@@ -124,9 +125,9 @@ def finding_rows(evaluation: Evaluation) -> Table:
         table.add(title_of(name), *_finding_cells(table, finding, thresholds_from))
     macro, measurable = evaluation.macro, evaluation.measurable
     _mean_row(table, "Mean", macro.get("auroc"), macro.get("auprc"))
-    _mean_row(
-        table, f"Mean, at least {MEASURABLE_POSITIVES} positives", measurable.get("auroc"), measurable.get("auprc")
-    )
+    if _findings_of(measurable) != _findings_of(macro):
+        name = f"Mean, at least {MEASURABLE_POSITIVES} positives"
+        _mean_row(table, name, measurable.get("auroc"), measurable.get("auprc"))
     for name, means in (
         ("Mean weighted by positives", evaluation.weighted),
         ("Micro, over all pairs", evaluation.micro),
@@ -134,7 +135,8 @@ def finding_rows(evaluation: Evaluation) -> Table:
         if means:
             _mean_row(table, name, means.get("auroc"), means.get("auprc"))
     if evaluation.ancestor is not None:
-        _mean_row(table, "Mean, the ancestor’s findings", evaluation.ancestor, None)
+        names = ", ".join(map(title_of, evaluation.ancestor.findings))
+        _mean_row(table, f"Mean of {names}", evaluation.ancestor, None)
     if evaluation.no_finding is not None:
         cells = _finding_cells(table, evaluation.no_finding, thresholds_from)
         table.summarise(no_finding_title(evaluation), *cells)
@@ -189,6 +191,10 @@ def _threshold_cell(table: Table, point: OperatingPoint, thresholds_from: str) -
     if math.isfinite(point.threshold) and point.chosen_on != thresholds_from:
         return table.noted(fixed(point.threshold), f"this threshold: {point.chosen_on}")
     return table.number(point.threshold, "no threshold could be chosen")
+
+
+def _findings_of(means: Mapping[str, MacroMetric]) -> list[tuple[str, ...]]:
+    return [means[name].findings for name in ("auroc", "auprc") if name in means]
 
 
 def _mean_row(table: Table, name: str, auroc: MacroMetric | None, auprc: MacroMetric | None) -> None:
