@@ -127,7 +127,8 @@ def _zones(findings: Mapping[str, FindingRule]) -> str:
         "|---|---|---|--:|--:|--:|--:|--:|",
     ]
     for name, rule in findings.items():
-        zone, promised = rule.refer, (DASH,) * 5
+        zone = rule.refer
+        promised: tuple[str, ...] = (DASH,) * 5
         if zone is not None:
             patients = (f"{number:,}" for number in (zone.n_patients_with, zone.n_patients_without))
             allowed = (percent(share) for share in (zone.allowed_missed, zone.allowed_false_alarms))
