@@ -117,3 +117,9 @@ def test_a_gzip_bomb_is_not_unpacked(tmp_path, monkeypatch):
     path.write_bytes(gzip.compress(b"a,b\n" + b"0" * 10_000_000))
     with pytest.raises(DataError, match="more than 0 MB of text"):
         read_label_table(path)
+
+
+@pytest.mark.parametrize(("rows", "line"), [("a,0,37", 2), ("a,1\n\nb,2,,x", 4), ("a,1,\nb,2, ,", 0), ("a,1", 0)])
+def test_the_first_row_with_something_behind_the_last_column_is_told(tmp_path, rows, line):
+    (tmp_path / "x.csv").write_text(f"image,A\n{rows}\n")
+    assert read_label_table(tmp_path / "x.csv").overlong == line

@@ -102,5 +102,11 @@ def test_calls_in_place_of_probabilities_are_flagged():
     answers = np.column_stack([np.where(generator.random(40) < 0.5, 0.2, 0.8), generator.random(40)])
     (flag,) = evaluate_arrays(answers, targets, findings=("Mass", "Hernia"), bootstrap=0).red_flags
     assert (flag.code, "Mass" in flag.sentence, "Hernia" in flag.sentence) == ("calls_instead_of_scores", True, False)
-    assert flag_calls(np.full((40, 1), 0.3), ("Mass",)) == ()
     assert flag_calls(answers[:3], ("Mass", "Hernia")) == ()
+
+
+def test_one_value_for_every_film_is_flagged():
+    columns = np.column_stack([np.full(40, 0.3), np.linspace(0, 1, 40), np.zeros(40)])
+    (flag,) = flag_calls(columns, ("Mass", "Edema", "Hernia"))
+    assert (flag.code, "in Mass, Hernia:" in flag.sentence) == ("one_value", True)
+    assert flag_calls(columns[:19], ("Mass", "Edema", "Hernia")) == ()

@@ -137,3 +137,31 @@ def test_a_file_that_cannot_be_used_says_why(write, text, message):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(DataError, match=r"there is no prediction file .*gone\.csv"):
         read_predictions(tmp_path / "gone.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("image_id,Mass\na,0,37\nb,0,5\n", 2),
+        ("image_id,Mass\na,0.37\n\nb,0.5,note\n", 4),
+        ("image_id,Mass\nDoe, J,0.5\n", 2),
+    ],
+)
+def test_rows_longer_than_the_header_are_refused_and_never_read_shifted(write, text, line):
+    with pytest.raises(DataError, match=rf"line {line}: more cells than the header's 2\. .*0\.37, not 0,37"):
+        read_predictions(write(text))
+    assert read_predictions(write("image_id,Mass\na,0.37,\nb,0.5, \n")).probabilities.tolist() == [[0.37], [0.5]]
+
+
+@pytest.mark.parametrize(
+    ("cell", "advice"),
+    [
+        ("37%", "turn percent into shares"),
+        ('"0,37"', "write a point for the comma"),
+        ("x", "leave out"),
+        ("nan", "leave out"),
+    ],
+)
+def test_a_cell_that_is_no_share_comes_with_what_to_do(write, cell, advice):
+    with pytest.raises(DataError, match=advice):
+        read_predictions(write(f"image_id,Mass\na,{cell}\n"))

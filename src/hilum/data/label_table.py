@@ -29,11 +29,13 @@ class LabelTable:
         source: The file's name, for messages.
         columns: Cells per column, by the header's name.
         lines: Line of the file that each row stands on, from 1.
+        overlong: The first line with something behind the header's last column; 0 if there is none.
     """
 
     source: str
     columns: Mapping[str, Sequence[str]]
     lines: Sequence[int]
+    overlong: int = 0
 
     def column(self, *names: str) -> Sequence[str]:
         """Return the first of ``names`` that is there; raises DataError naming the nearest column if none is."""
@@ -69,7 +71,10 @@ def read_label_table(path: Path) -> LabelTable:
             raw = stream.read(_MOST_BYTES + 1)
         text = raw.decode("utf-8-sig") if len(raw) <= _MOST_BYTES else ""
     except (UnicodeDecodeError, OSError, EOFError, zlib.error):
-        raise DataError(f"{path.name} is no readable CSV file: expected UTF-8 text, plain or gzipped") from None
+        raise DataError(
+            f"{path.name} is no readable CSV file: expected UTF-8 text, plain or gzipped; a spreadsheet saves it so as "
+            "'CSV UTF-8'"
+        ) from None
     if len(raw) > _MOST_BYTES:
         raise DataError(f"{path.name} holds more than {_MOST_BYTES / 1e6:,.0f} MB of text, which no label file does")
     reader = csv.reader(io.StringIO(text, newline=""))
@@ -85,7 +90,8 @@ def read_label_table(path: Path) -> LabelTable:
     if short:
         raise DataError(f"{path.name} line {short[0]}: {short[1]} cells, the header has {len(header)}")
     columns = {name: [row[place].strip() for row, _ in filled] for place, name in enumerate(header)}
-    return LabelTable(path.name, columns, [line for _, line in filled])
+    overlong = next((line for row, line in filled if any(cell.strip() for cell in row[len(header) :])), 0)
+    return LabelTable(path.name, columns, [line for _, line in filled], overlong)
 
 
 def _without_empty_end(header: list[str]) -> list[str]:

@@ -164,19 +164,28 @@ def cross_fitted(folds: int) -> RedFlag:
 
 
 def flag_calls(probabilities: Real[np.ndarray, "image finding"], findings: Sequence[str]) -> tuple[RedFlag, ...]:
-    """Flag columns of two values alone on twenty films or more: calls, of which a ROC curve means nothing."""
+    """Flag columns of one value, or of two, on twenty films or more: no answers, or calls, not probabilities."""
     if len(probabilities) < _FEWEST_FOR_CALLS:
         return ()
-    columns = zip(findings, np.asarray(probabilities).T, strict=True)
-    two = [name for name, column in columns if len(np.unique(column)) == 2]
-    if not two:
-        return ()
-    return (
-        RedFlag(
-            code="calls_instead_of_scores",
-            sentence=f"Two values alone stand for every film in {', '.join(two)}: these are calls, not probabilities, "
+    n_values = {
+        name: len(np.unique(column)) for name, column in zip(findings, np.asarray(probabilities).T, strict=True)
+    }
+    flags = {
+        "calls_instead_of_scores": (
+            "Two values alone stand for every film in {}: these are calls, not probabilities, "
             "and their AUROC, AUPRC and calibration mean nothing. Give the probability of every film.",
+            [name for name, n in n_values.items() if n == 2],
         ),
+        "one_value": (
+            "One value alone stands for every film in {}: nothing was answered there, or it was rounded away, and an "
+            "AUROC of 0.5 is the file's. Leave the column out, or give the probability of every film.",
+            [name for name, n in n_values.items() if n == 1],
+        ),
+    }
+    return tuple(
+        RedFlag(code=code, sentence=sentence.format(", ".join(names)))
+        for code, (sentence, names) in flags.items()
+        if names
     )
 
 

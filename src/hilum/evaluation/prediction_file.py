@@ -73,13 +73,14 @@ def read_predictions(path: Path) -> PredictionTable:
     films also have a ``group`` (whose films belong together) and labels (``target_<Finding>``).
 
     Raises:
-        DataError: No such file, no column of films or probabilities, no row, a film that stands twice, a cell that is
-            not a number in [0, 1] (with its line), a target that is none of 1, 0 and nothing, or a column of calls
+        DataError: No such file, no column of films or probabilities, no row, a row longer than the header, a cell that
+            is not a number in [0, 1] (with its line), a target that is none of 1, 0 and nothing, or a column of calls
             (0 and 1 alone) where probabilities are needed.
     """
     if not path.is_file():
         raise DataError(f"there is no prediction file {path}")
     table = read_label_table(path)
+    _refuse_overlong(table)
     named = _image_column(table)
     image_ids = table.column(*([named] if named else IMAGE_COLUMNS))
     _refuse_empty(table, named or IMAGE_COLUMNS[0], image_ids)
@@ -180,6 +181,15 @@ def _image_column(table: LabelTable) -> str:
     return next((by_name[name] for name in _IMAGE_NAMES if name in by_name), "")
 
 
+def _refuse_overlong(table: LabelTable) -> None:
+    """Refuse rows longer than the header: 0,37 for 0.37 would be read as 0, and what follows moved by a column."""
+    if table.overlong:
+        raise DataError(
+            f"{table.source} line {table.overlong}: more cells than the header's {len(table.columns)}. Expected one "
+            "number per column, with a point (0.37, not 0,37), and quotes around names that hold a comma"
+        )
+
+
 def _refuse_empty(table: LabelTable, column: str, image_ids: Sequence[str]) -> None:
     empty = next((row for row, name in enumerate(image_ids) if not name), None)
     if empty is not None:
@@ -244,8 +254,14 @@ def _refuse_calls(source: str, columns: Iterable[str], probabilities: Float64[np
 
 def _wrong_cell(table: LabelTable, column: str, row: int) -> DataError:
     cell = table.columns[column][row]
-    outside = _is_number(cell) and math.isfinite(float(cell))
-    do = "turn logits x into 1 / (1 + exp(-x)), percent into shares" if outside else "leave out films not answered"
+    if _is_number(cell) and math.isfinite(float(cell)):
+        do = "turn logits x into 1 / (1 + exp(-x)), percent into shares"
+    elif cell.endswith("%"):
+        do = "turn percent into shares"
+    elif "," in cell and _is_number(cell.replace(",", ".")):
+        do = "write a point for the comma"
+    else:
+        do = "leave out films not answered"
     return DataError(
         f"{table.source} line {table.lines[row]}: {column} is {repr(cell) if cell else 'empty'}; expected a "
         f"probability between 0 and 1 ({do})"
