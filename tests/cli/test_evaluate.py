@@ -287,6 +287,15 @@ def test_fitting_on_the_judged_films_is_refused(hilum, files, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("more", [(), ("--recalibrate", "--out", "somewhere")])
+def test_a_run_without_a_bundle_was_not_trained_to_its_end(hilum, films, tmp_path, more):
+    with Run.create(tmp_path / "young"):
+        pass
+    answer = hilum("evaluate", "--run", tmp_path / "young", "--manifest", films.manifest, "--store", films.store, *more)
+    assert answer.code == 1
+    assert "was not trained to its end yet" in answer.sentence
+
+
 def test_a_bundle_is_recalibrated_on_other_films_and_says_so(hilum, judged, films, tmp_path, monkeypatch):
     monkeypatch.setattr(recalibration, "FEWEST", 2)
     out = tmp_path / "local"

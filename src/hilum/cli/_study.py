@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "JudgeSettings",
+    "bundle_of",
     "count_look",
     "judge_bundle",
     "judge_run",
@@ -59,13 +60,13 @@ def track(run: "Run", name: str) -> None:
 
 @dataclass(frozen=True)
 class JudgeSettings:
-    """How a bundle is judged.
+    """How a bundle, or a file of predictions, is judged.
 
     Attributes:
-        split: The films.
+        split: Of a bundle, the films of the manifest.
         bootstrap: Resamples for the intervals.
         seed: Of the resamples.
-        allow_overlap: Whether patients of the training may be among them.
+        allow_overlap: Of a bundle, whether patients of the training may be among them.
         command: The command line, for the pedigree.
         prevalences: How common findings are where the user is.
     """
@@ -78,6 +79,21 @@ class JudgeSettings:
     prevalences: Mapping[str, float] = field(default_factory=dict)
 
 
+def bundle_of(run: "Run") -> Path:
+    """Return where a run's bundle lies.
+
+    Raises:
+        RunError: The run has no bundle yet.
+    """
+    from hilum.errors import RunError
+
+    if not run.bundle_path.is_dir():
+        raise RunError(
+            f"the run {run.folder} was not trained to its end yet: `hilum train --resume --out {run.folder}`"
+        )
+    return run.bundle_path
+
+
 def judge_run(
     run: "Run", manifest: "Manifest", store: "PixelStore", settings: JudgeSettings, *, on_progress: OnProgress
 ) -> "Evaluation":
@@ -86,16 +102,11 @@ def judge_run(
     Raises:
         RunError: The run has no bundle yet.
     """
-    from hilum.errors import RunError
     from hilum.inference import Predictor
     from hilum.models import load_bundle
     from hilum.runs import Ledger
 
-    if not run.bundle_path.is_dir():
-        raise RunError(
-            f"the run {run.folder} was not trained to its end yet: `hilum train --resume --out {run.folder}`"
-        )
-    predictor = Predictor(load_bundle(run.bundle_path))
+    predictor = Predictor(load_bundle(bundle_of(run)))
     folder = run.evaluation_path.parent
     evaluation, gallery = _judge(predictor, manifest, store, folder, settings, on_progress, ledger=Ledger(run.folder))
     write_run_report(run, evaluation, gallery, spec=predictor.bundle.spec)

@@ -1,7 +1,5 @@
 """``hilum evaluate``: how good a bundle, or a file of predictions, is."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,7 +60,10 @@ def evaluate(
     ] = None,
 ) -> None:
     """Judge on films never used in training: AUROC and AUPRC with intervals by patient, the table at the thresholds."""
-    command, prevalences = str(context.obj), parse_prevalences(prevalence)
+    from hilum.cli._study import JudgeSettings
+
+    prevalences = parse_prevalences(prevalence)
+    settings = JudgeSettings(split or "test", bootstrap, seed, allow_overlap, str(context.obj), prevalences)
     of_bundles = {
         "--run": run,
         "--bundle": bundle,
@@ -79,19 +80,15 @@ def evaluate(
                 "--predictions needs --labels (NIH's label file, a manifest, another set's, or columns "
                 "target_<Finding> in the file itself) and --out (a folder)"
             )
-        of_files = FileSettings(fit_on, cross_fit or 0, prevalences, bootstrap, seed, command)
-        _evaluate_file(predictions, labels, out, of_files)
+        _evaluate_file(predictions, labels, out, settings, fit_on=fit_on, folds=cross_fit or 0)
         return
     if not manifest or not store or bool(run) == bool(bundle):
         raise InvalidValueError(
             "expected --run RUN, or --bundle BUNDLE --out DIR, each with --manifest and --store; "
             "or --predictions with --labels and --out"
         )
-    from hilum.cli._study import JudgeSettings
-
     refuse_idle({"--labels": labels}, "a bundle", "its films' labels stand in --manifest")
     refuse_idle({"--fit-on": fit_on, "--cross-fit": cross_fit}, "a bundle", "it has its own; --recalibrate fits anew")
-    settings = JudgeSettings(split or "test", bootstrap, seed, allow_overlap, command, prevalences)
     if recalibrate:
         refuse_idle(
             {"--allow-overlap": allow_overlap, "--tracker": tracker, "--prevalence": prevalence or None},
@@ -141,10 +138,12 @@ def _recalibrate(
     settings: "JudgeSettings",
 ) -> None:
     from hilum.cli._recalibrate import recalibrate_into
+    from hilum.cli._study import bundle_of
     from hilum.runs import Run
 
-    source = bundle or (Run.open(run).bundle_path if run else out)
-    recalibrate_into(out, source, manifest, store, split=split, settings=settings)
+    source = bundle_of(Run.open(run)) if run else bundle
+    if source:
+        recalibrate_into(out, source, manifest, store, split=split, settings=settings)
 
 
 def _evaluate_bundle(bundle: Path, manifest: Path, store: Path, out: Path, settings: "JudgeSettings") -> None:
@@ -158,28 +157,9 @@ def _evaluate_bundle(bundle: Path, manifest: Path, store: Path, out: Path, setti
     wrote(*(out / name for name in ("evaluation.json", "predictions.csv", "report.html", "MODEL_CARD.md")))
 
 
-@dataclass(frozen=True)
-class FileSettings:
-    """How a file of predictions is judged.
-
-    Attributes:
-        fit_on: Predictions of other films, to fit calibration and thresholds on; None for none.
-        folds: Or fit on the judged films, in so many folds of patients; 0 for no.
-        prevalences: How common findings are where the user is.
-        bootstrap: Resamples for the intervals.
-        seed: Of the resamples.
-        command: The command line, for the pedigree.
-    """
-
-    fit_on: Path | None
-    folds: int
-    prevalences: Mapping[str, float]
-    bootstrap: int
-    seed: int
-    command: str
-
-
-def _evaluate_file(predictions: Path, labels: Path | None, out: Path, settings: FileSettings) -> None:
+def _evaluate_file(
+    predictions: Path, labels: Path | None, out: Path, settings: "JudgeSettings", *, fit_on: Path | None, folds: int
+) -> None:
     from hilum.cli._study import count_look, show_evaluation
     from hilum.evaluation import evaluate_predictions
     from hilum.reporting import write_figures, write_report
@@ -188,8 +168,8 @@ def _evaluate_file(predictions: Path, labels: Path | None, out: Path, settings: 
     evaluation = evaluate_predictions(
         predictions,
         labels,
-        fit_on=settings.fit_on,
-        folds=settings.folds,
+        fit_on=fit_on,
+        folds=folds,
         prevalences=settings.prevalences,
         predictions_path=out / "predictions.csv",
         bootstrap=settings.bootstrap,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from hilum.cli._terminal import progress, say, table, wrote
-from hilum.errors import ImageRefusedError, InvalidValueError, RunError
+from hilum.errors import ImageRefusedError, InvalidValueError
 from hilum.findings import title_of
 from hilum.wording import fixed, measured
 
@@ -119,13 +119,12 @@ def localise(
 
 def _places(run: Path | None, bundle: Path | None, out: Path | None) -> tuple[Path, Path]:
     """Return where the bundle lies and where the study goes."""
+    from hilum.cli._study import bundle_of
     from hilum.runs import Run
 
     if run and not bundle:
         opened = Run.open(run)
-        if not opened.bundle_path.is_dir():
-            raise RunError(f"the run {run} was not trained to its end yet: `hilum train --resume --out {run}`")
-        return opened.bundle_path, out or opened.evaluation_path.parent
+        return bundle_of(opened), out or opened.evaluation_path.parent
     if bundle and out and not run:
         return bundle, out
     raise InvalidValueError("expected --run RUN, or --bundle BUNDLE --out DIR, each with --manifest")
