@@ -34,6 +34,8 @@ def test_it_prints_a_table_and_a_sentence(hilum, files):
         "difference (95 %)",
         "p (Holm)",
         "mean of 2",
+        "Brier score (lower is better)",
+        "findings that last",
         "good orders films better than poor: mean AU",
     ):
         assert words in answer.out

@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score, brier_score_loss
 
 from hilum.errors import DataError
 from hilum.evaluation import compare_models, evaluate_arrays
@@ -55,10 +56,16 @@ def write(path, probabilities, truth, *, films=range(N), findings=FINDINGS):
     return path
 
 
-def make_run(folder, probabilities, truth, **origin):
+def make_run(folder, probabilities, truth, *, threshold=None, **origin):
     facts = {"data_digest": "d" * 64, "split_digest": "s" * 64, "split": "test", "bundle_digest": "b" * 64}
     evaluation = evaluate_arrays(
-        probabilities, truth[0], findings=FINDINGS, groups=truth[1], bootstrap=0, origin=Origin(**{**facts, **origin})
+        probabilities,
+        truth[0],
+        findings=FINDINGS,
+        groups=truth[1],
+        bootstrap=0,
+        thresholds=threshold and dict.fromkeys(FINDINGS, threshold),
+        origin=Origin(**{**facts, **origin}),
     )
     (folder / "evaluation").mkdir(parents=True)
     (folder / "evaluation" / "evaluation.json").write_text(evaluation.to_json())
@@ -309,3 +316,106 @@ def test_an_interval_around_nothing_shows_no_difference(tmp_path, truth):
     assert pair.mean.low < 0 < pair.mean.high
     assert pair.mean.value != 0
     assert pair.sentence.startswith("No difference is shown between ")
+
+
+@pytest.fixture(scope="module")
+def beside(tmp_path_factory, truth, good, poor):
+    folder = tmp_path_factory.mktemp("compared")
+    runs = [make_run(folder / "a", good, truth, threshold=0.7), make_run(folder / "b", poor, truth, threshold=0.4)]
+    return compare_models(runs, bootstrap=200, seed=3)
+
+
+def known(truth, column):
+    return np.isfinite(truth[0][:, column])
+
+
+def test_the_figures_are_those_of_another_library(beside, truth, good, poor):
+    for model, scores in zip(beside.models, (good, poor), strict=True):
+        for column, name in enumerate(FINDINGS):
+            rows = known(truth, column)
+            targets, said = truth[0][rows, column], scores[rows, column]
+            found = {measure: model.measures[measure].findings[name] for measure in model.measures}
+            assert found["auprc"].value == pytest.approx(average_precision_score(targets, said))
+            assert found["brier"].value == pytest.approx(brier_score_loss(targets, said))
+            assert all(value.low < value.value < value.high for value in found.values())
+
+
+def test_calls_are_compared_at_each_models_own_threshold(beside, truth, good, poor):
+    for model, scores, threshold in zip(beside.models, (good, poor), (0.7, 0.4), strict=True):
+        for column, name in enumerate(FINDINGS):
+            rows = known(truth, column)
+            targets, called = truth[0][rows, column], scores[rows, column] >= threshold
+            assert model.measures["sensitivity"].findings[name].value == pytest.approx(called[targets == 1].mean())
+            assert model.measures["specificity"].findings[name].value == pytest.approx((~called)[targets == 0].mean())
+    assert beside.pedigree.thresholds_from.startswith("each run's own")
+
+
+def test_differences_are_paired_on_the_same_patients(beside, truth, good, poor):
+    (pair,) = beside.pairs
+    groups = truth[1].astype(str)
+    whole = paired_difference(
+        good, poor, targets=truth[0], groups=groups, metric="average_precision", n_replicates=200, seed=3
+    )
+    for column, name in enumerate(FINDINGS):
+        found = pair.measures["auprc"].findings[name].difference
+        assert found.value == pytest.approx(whole.value[column])
+        assert (found.low, found.high) == pytest.approx((whole.low[column], whole.high[column]))
+    mean = pair.measures["auprc"].mean
+    assert (mean.value, mean.low, mean.high) == pytest.approx((whole.mean, whole.mean_low, whole.mean_high))
+
+
+def test_p_of_a_mean_is_that_of_a_test_clustered_by_patient(beside, truth, good, poor):
+    rows = known(truth, 0)
+    targets = truth[0][rows, 0]
+    gap = (good[rows, 0] - targets) ** 2 - (poor[rows, 0] - targets) ** 2
+    sums = np.array([(gap - gap.mean())[truth[1][rows] == group].sum() for group in np.unique(truth[1][rows])])
+    z = abs(gap.mean()) / (np.sqrt((sums**2).sum()) / len(gap))
+    found = beside.pairs[0].measures["brier"].findings["Effusion"]
+    assert found.difference.value == pytest.approx(gap.mean())
+    assert math.log10(found.p_value) == pytest.approx(math.log10(math.erfc(z / math.sqrt(2))), rel=0.25)
+
+
+def test_holm_counts_within_one_measure(beside):
+    for found in beside.pairs[0].measures.values():
+        p_values = np.array([finding.p_value for finding in found.findings.values()])
+        assert [finding.p_holm for finding in found.findings.values()] == pytest.approx(holm(p_values))
+    assert beside.pairs[0].measures["auprc"].n_lasting == 3
+
+
+def test_a_model_against_itself_differs_in_nothing(tmp_path, truth, good):
+    a, b = write(tmp_path / "a.csv", good, truth), write(tmp_path / "b.csv", good, truth)
+    (pair,) = compare_models([a, b], bootstrap=30).pairs
+    assert set(pair.measures) == {"auprc", "brier"}
+    for found in pair.measures.values():
+        assert (found.mean.value, found.mean.low, found.mean.high) == (0, 0, 0)
+        assert [finding.p_holm for finding in found.findings.values()] == [1, 1, 1]
+        assert not found.n_lasting
+
+
+def test_files_of_predictions_have_no_thresholds_and_so_no_calls(tmp_path, truth, good, poor):
+    fixed = make_run(tmp_path / "fixed", good, truth)
+    assert set(compare_models([fixed, write(tmp_path / "c.csv", poor, truth)], bootstrap=0).models[0].measures) == {
+        "auprc",
+        "brier",
+    }
+    run, file = make_run(tmp_path / "run", good, truth, threshold=0.5), write(tmp_path / "b.csv", poor, truth)
+    comparison = compare_models([run, file], bootstrap=0)
+    assert set(comparison.models[0].measures) == {"auprc", "brier", "sensitivity", "specificity"}
+    assert set(comparison.pairs[0].measures) == set(comparison.models[1].measures) == {"auprc", "brier"}
+    found = comparison.pairs[0].measures["brier"].findings["Mass"]
+    assert math.isnan(found.difference.low)
+    assert math.isnan(found.p_holm)
+
+
+def test_a_finding_without_films_is_undefined_with_its_reason(tmp_path, truth, good, poor):
+    targets = truth[0].copy()
+    targets[:, 2] = 0
+    none = targets, truth[1]
+    runs = [make_run(tmp_path / n, p, none, threshold=0.5) for n, p in (("a", good), ("b", poor))]
+    (pair,) = compare_models(runs, bootstrap=20).pairs
+    for name in ("auprc", "sensitivity"):
+        nodule = pair.measures[name].findings["Nodule"]
+        assert nodule.difference.reason.startswith("no film has it")
+        assert math.isnan(nodule.p_holm)
+        assert pair.measures[name].mean.findings == ("Effusion", "Mass")
+    assert math.isfinite(pair.measures["specificity"].findings["Nodule"].difference.value)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from hilum.errors import InvalidValueError
-from hilum.metrics import bootstrap_ranks, holm, paired_difference, percentile_interval
+from hilum.metrics import bootstrap_ranks, holm, paired_difference, percentile_interval, resampled_p_value
 
 
 def made_up(seed=0, n=400):
@@ -83,3 +83,22 @@ def test_holm_counts_only_what_was_tested():
     np.testing.assert_allclose(holm(np.array([0.01, np.nan, 0.02, 0.03, np.nan, 0.04])), expected)
     with pytest.raises(InvalidValueError, match=r"expected numbers in \[0, 1\]"):
         holm(np.array([0.5, 1.5]))
+
+
+def test_p_from_resamples_is_that_of_their_standard_error():
+    spread = np.random.default_rng(0).normal(0.3, 0.1, 4000)
+    assert resampled_p_value(0.3, spread) == pytest.approx(0.0027, rel=0.2)
+    assert resampled_p_value(-0.3, spread) == resampled_p_value(0.3, spread)
+    assert resampled_p_value(0.0, spread) == 1
+
+
+def test_without_spread_there_is_no_test():
+    assert resampled_p_value(0.0, np.zeros(20)) == 1
+    for value, spread in (
+        (0.1, np.full(20, 0.1)),
+        (0.1, np.array([0.2])),
+        (0.1, np.array([])),
+        (np.nan, np.arange(3.0)),
+    ):
+        assert np.isnan(resampled_p_value(value, spread))
+    assert resampled_p_value(0.1, np.array([np.nan, 0.0, 0.2, np.nan])) == resampled_p_value(0.1, np.array([0.0, 0.2]))

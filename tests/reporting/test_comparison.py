@@ -6,11 +6,13 @@ import re
 import pytest
 
 from hilum.records import (
+    ComparedMeasure,
     ComparedModel,
     Comparison,
     Estimate,
     FindingDifference,
     MacroMetric,
+    MeasureDifference,
     ModelPair,
     Pedigree,
     RankMetric,
@@ -127,3 +129,31 @@ def test_a_long_name_is_cut_at_its_front_in_the_picture(page):
 def test_a_mean_over_nothing_is_undefined(page):
     text = page(make(pair(mean=MacroMetric(findings=()))))
     assert "– undefined" in text
+
+
+def test_other_measures_have_a_row_each_and_tables_that_fold(page):
+    found = pair()
+    measures = {name: MeasureDifference(findings=found.findings, mean=found.mean) for name in ("brier", "sensitivity")}
+    own = {
+        name: ComparedMeasure(
+            findings={
+                "Effusion": Estimate(value=0.42, low=0.4, high=0.44),
+                "Mass": Estimate(value=0.2),
+                "Hernia": Estimate(reason="no film has it"),
+            },
+            mean=found.mean,
+        )
+        for name in measures
+    }
+    comparison = make(pair(measures=measures))
+    models = tuple(model.model_copy(update={"measures": own}) for model in comparison.models)
+    text = page(comparison.model_copy(update={"models": models}))
+    table = re.search(r'<table id="measures-1">.*?</table>', text, flags=re.DOTALL)[0]
+    for words in ("AUROC", "Brier score (lower is better)", "Sensitivity at own threshold", "1 of 2"):
+        assert words in table
+    assert re.findall(r"<summary>([^<]*)</summary>", text) == [
+        "Brier score (lower is better), finding by finding",
+        "Sensitivity at own threshold, finding by finding",
+    ]
+    assert "may differ in their thresholds alone" in text
+    assert "Other measures" not in page(make(pair()))

@@ -11,7 +11,7 @@ from hilum.findings import title_of
 from hilum.wording import DASH, count, fixed, measured
 
 if TYPE_CHECKING:
-    from hilum.records import Comparison, ModelPair
+    from hilum.records import ComparedModel, Comparison, ModelPair
 
 __all__ = ["compare"]
 
@@ -34,7 +34,7 @@ def compare(
     ] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the resamples.")] = 0,
 ) -> None:
-    """Compare models on the same films: differences of AUROC with paired intervals by patient, corrected by Holm."""
+    """Compare models on the same films: AUROC and more, with paired intervals by patient, corrected by Holm."""
     from hilum.evaluation import compare_models
 
     comparison = compare_models(models, labels=labels, bootstrap=bootstrap, seed=seed, command=str(context.obj))
@@ -71,7 +71,25 @@ def _show_pair(comparison: "Comparison", pair: "ModelPair") -> None:
     mean = (f"mean of {pair.mean.n_findings}", fixed(first.mean.value), fixed(second.mean.value))
     rows.append((*mean, measured(pair.mean, difference=True), "", "", ""))
     table(("AUROC", pair.first, pair.second, "difference (95 %)", "p", "p (Holm)", "films"), rows)
+    _show_measures(pair, first, second)
     say(pair.sentence, style="bold")
+
+
+def _show_measures(pair: "ModelPair", first: "ComparedModel", second: "ComparedModel") -> None:
+    """Print the other measures, a row each: means, their difference, and for how many findings it lasts."""
+    from hilum.records import COMPARED_MEASURES
+
+    rows = [
+        (
+            COMPARED_MEASURES[name],
+            fixed(first.measures[name].mean.value),
+            fixed(second.measures[name].mean.value),
+            measured(found.mean, difference=True),
+            f"{found.n_lasting} of {found.mean.n_findings}",
+        )
+        for name, found in pair.measures.items()
+    ]
+    table(("mean of", pair.first, pair.second, "difference (95 %)", "findings that last"), rows)
 
 
 def _p(value: float) -> str:

@@ -1,8 +1,8 @@
 """Which of several models orders the same films better, finding by finding."""
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -10,10 +10,11 @@ import numpy as np
 from jaxtyping import Float64, Shaped
 
 from hilum.evaluation.compared import Compared, Side, read_sides
+from hilum.evaluation.compared_measures import MeasureSpread, compared_measure, measure_differences, measure_side
 from hilum.evaluation.origin import Origin, make_pedigree
 from hilum.findings import title_of
-from hilum.metrics import auroc as measure_auroc
 from hilum.metrics import (
+    Resamples,
     auroc_interval,
     bootstrap_ranks,
     count_patients,
@@ -23,6 +24,7 @@ from hilum.metrics import (
     paired_delong,
     percentile_interval,
 )
+from hilum.metrics import auroc as measure_auroc
 from hilum.records import (
     MEASURABLE_POSITIVES,
     ComparedModel,
@@ -37,15 +39,17 @@ from hilum.wording import count
 
 __all__ = ["compare_models"]
 
-_ORDER_ALONE = "none: only the order of films is compared"
+_EACH_ITS_OWN = "each run's own, as it was judged; a file of predictions has none"
+_NO_THRESHOLDS = "none: no model brings any"
 
 
 @dataclass(frozen=True, eq=False)
 class _Measured:
-    """AUROCs of one model: of the films, and of every resample."""
+    """AUROCs of one model: of the films, and of every resample; and its other measures."""
 
     value: Float64[np.ndarray, " finding"]
     spread: Float64[np.ndarray, "replicate finding"]
+    others: Mapping[str, MeasureSpread] = field(default_factory=dict)
 
 
 def compare_models(
@@ -67,7 +71,8 @@ def compare_models(
     """
     compared = read_sides(models, labels)
     groups = np.arange(compared.n_images) if compared.groups is None else compared.groups
-    measured = [_measure(scores, compared.targets, groups, bootstrap, seed) for scores in compared.scores]
+    resamples = Resamples(groups, bootstrap, seed)
+    measured = [_measure(compared, place, groups, resamples) for place in range(len(compared.sides))]
     return Comparison(
         title=" against ".join(side.name for side in compared.sides),
         pedigree=make_pedigree(
@@ -76,7 +81,7 @@ def compare_models(
             n_patients=0 if compared.groups is None else len(np.unique(groups)),
             bootstrap=bootstrap,
             seed=seed,
-            thresholds_from=_ORDER_ALONE,
+            thresholds_from=_EACH_ITS_OWN if any(side.evaluation for side in compared.sides) else _NO_THRESHOLDS,
         ),
         models=tuple(_model(compared, side, own, groups) for side, own in zip(compared.sides, measured, strict=True)),
         pairs=_pairs(compared, measured, groups),
@@ -86,15 +91,11 @@ def compare_models(
     )
 
 
-def _measure(
-    scores: Float64[np.ndarray, "image finding"],
-    targets: Float64[np.ndarray, "image finding"],
-    groups: Shaped[np.ndarray, " image"],
-    bootstrap: int,
-    seed: int,
-) -> _Measured:
+def _measure(compared: Compared, place: int, groups: Shaped[np.ndarray, " image"], resamples: Resamples) -> _Measured:
+    scores, targets = compared.scores[place], compared.targets
     value = np.array([measure_auroc(*column) for column in zip(scores.T, targets.T, strict=True)])
-    return _Measured(value, bootstrap_ranks(scores, targets, groups, n_replicates=bootstrap, seed=seed).auroc)
+    ranks = bootstrap_ranks(scores, targets, groups, n_replicates=resamples.n_replicates, seed=resamples.seed)
+    return _Measured(value, ranks.auroc, measure_side(compared, place, ranks.average_precision, resamples))
 
 
 def _origin(compared: Compared, command: str) -> Origin:
@@ -133,6 +134,7 @@ def _model(compared: Compared, side: Side, own: _Measured, groups: Shaped[np.nda
         n_images=len(side.matched.image_ids),
         bundle_digest=side.evaluation.pedigree.bundle_digest if side.evaluation else "",
         predictions_digest=side.matched.answers.digest,
+        measures={name: compared_measure(name, other, compared.findings) for name, other in own.others.items()},
     )
 
 
@@ -167,9 +169,12 @@ def _pairs(
         ]
     )
     corrected = holm(p_values.ravel()).reshape(p_values.shape)
+    others = measure_differences(
+        [(measured[one].others, measured[other].others) for one, other in places], compared.findings
+    )
     return tuple(
-        _pair(compared, pair, [measured[side] for side in pair], (own, held))
-        for pair, own, held in zip(places, p_values, corrected, strict=True)
+        _pair(compared, pair, [measured[side] for side in pair], (own, held)).model_copy(update={"measures": beside})
+        for pair, own, held, beside in zip(places, p_values, corrected, others, strict=True)
     )
 
 

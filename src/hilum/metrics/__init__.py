@@ -24,7 +24,7 @@ from hilum.metrics.calibration import (
 )
 from hilum.metrics.calibration_slope import CalibrationSlope, Coefficient, calibration_slope
 from hilum.metrics.classification import ClassificationTable, Scores, classification_table, f1_terms
-from hilum.metrics.comparison import Difference, holm, paired_difference
+from hilum.metrics.comparison import Difference, holm, paired_difference, resampled_p_value
 from hilum.metrics.curve import Counts, PrCurve, RocCurve, count_called, pr_curve, roc_curve, thin_curve
 from hilum.metrics.delong import (
     AurocVariance,
@@ -167,6 +167,7 @@ __all__ = [
     "random_heat",
     "reliability_curve",
     "reliability_terms",
+    "resampled_p_value",
     "roc_curve",
     "sensitivity_at_specificity",
     "share_interval",

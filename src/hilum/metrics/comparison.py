@@ -1,18 +1,21 @@
 """Is one model better than another on the same films?"""
 
+import math
 from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Real, Shaped
+from scipy.special import ndtr
 
 from hilum.errors import InvalidValueError
 from hilum.metrics.bootstrap import bootstrap_ranks
 from hilum.metrics.interval import macro_mean, mean_over_findings, percentile_interval
 from hilum.metrics.ranking import auroc, average_precision
 
-__all__ = ["Difference", "holm", "paired_difference"]
+__all__ = ["Difference", "holm", "paired_difference", "resampled_p_value"]
 
 _METRICS = {"auroc": auroc, "average_precision": average_precision}
+_NO_SPREAD = 1e-12
 
 
 class Difference(NamedTuple):
@@ -96,6 +99,31 @@ def holm(p_values: Real[np.ndarray, " finding"]) -> Float[np.ndarray, " finding"
     corrected: Float[np.ndarray, " finding"] = np.full(p_values.shape, np.nan)
     corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
     return corrected
+
+
+def resampled_p_value(value: float, spread: Real[np.ndarray, " replicate"]) -> float:
+    """Return the p-value of no difference, two-sided, from the standard error that resamples of patients show.
+
+    Args:
+        value: The difference on the films as they are; NaN if undefined.
+        spread: The difference in every resample; NaN where a resample lacks what is needed.
+
+    Returns:
+        1 where nothing differs in any resample; NaN where the difference is undefined, or there are fewer than two
+        resamples, or they do not vary.
+
+    Example:
+        >>> round(resampled_p_value(0.2, np.array([0.1, 0.3])), 3)
+        0.157
+    """
+    spread = np.asarray(spread, dtype=np.float64)
+    spread = spread[~np.isnan(spread)]
+    if math.isnan(value) or len(spread) < 2:
+        return math.nan
+    error = float(spread.std(ddof=1))
+    if error < _NO_SPREAD:
+        return 1.0 if abs(value) < _NO_SPREAD else math.nan
+    return float(2 * ndtr(-abs(value) / error))
 
 
 def _measure(

@@ -12,11 +12,14 @@ from hilum.records.calibration import (
     TemperatureMap,
 )
 from hilum.records.comparison import (
+    COMPARED_MEASURES,
     COMPARISON_SCHEMA,
     SIGNIFICANT,
+    ComparedMeasure,
     ComparedModel,
     Comparison,
     FindingDifference,
+    MeasureDifference,
     ModelPair,
 )
 from hilum.records.description import Description, SampleFilm
@@ -68,6 +71,7 @@ from hilum.records.subgroup import Subgroup, SubgroupFinding, SubgroupStudy
 
 __all__ = [
     "BUNDLE_SCHEMA",
+    "COMPARED_MEASURES",
     "COMPARISON_SCHEMA",
     "DOCTOR_SCHEMA",
     "EVALUATION_SCHEMA",
@@ -83,6 +87,7 @@ __all__ = [
     "CalibrationEvaluation",
     "CalibrationMap",
     "Call",
+    "ComparedMeasure",
     "ComparedModel",
     "Comparison",
     "Curve",
@@ -115,6 +120,7 @@ __all__ = [
     "MaskLocalisation",
     "MaskScores",
     "MeasurableFinding",
+    "MeasureDifference",
     "ModelPair",
     "Number",
     "OperatingPoint",

@@ -8,18 +8,41 @@ from hilum.records.base import Estimate, Number, Record
 from hilum.records.evaluation import MacroMetric, Pedigree, RankMetric
 
 __all__ = [
+    "COMPARED_MEASURES",
     "COMPARISON_SCHEMA",
     "SIGNIFICANT",
+    "ComparedMeasure",
     "ComparedModel",
     "Comparison",
     "FindingDifference",
+    "MeasureDifference",
     "ModelPair",
 ]
 
 COMPARISON_SCHEMA = 1
 
+COMPARED_MEASURES = {
+    "auprc": "AUPRC",
+    "brier": "Brier score (lower is better)",
+    "sensitivity": "Sensitivity at own threshold",
+    "specificity": "Specificity at own threshold",
+}
+"""What is compared beside AUROC, and what it is called on a page."""
+
 SIGNIFICANT = 0.05
 """A difference lasts if its p value, corrected by Holm, is below this."""
+
+
+class ComparedMeasure(Record):
+    """One measure of one model beside AUROC.
+
+    Attributes:
+        findings: Per finding, on the films that all models answered, with patient-bootstrap interval.
+        mean: Mean over the findings that are defined.
+    """
+
+    findings: dict[str, Estimate]
+    mean: MacroMetric
 
 
 class ComparedModel(Record):
@@ -32,6 +55,7 @@ class ComparedModel(Record):
         n_images: Films that it answered, before those that others lack were left out.
         bundle_digest: Empty where only a file of predictions is known.
         predictions_digest: sha256 of the file of predictions.
+        measures: ``auprc``, ``brier`` and, of a run, ``sensitivity`` and ``specificity`` at its own thresholds.
     """
 
     name: str
@@ -40,15 +64,17 @@ class ComparedModel(Record):
     n_images: int
     bundle_digest: str = ""
     predictions_digest: str
+    measures: dict[str, ComparedMeasure] = Field(default_factory=dict)
 
 
 class FindingDifference(Record):
-    """How much better one model orders the films of one finding than another.
+    """How much one model differs from another in one finding.
 
     Attributes:
-        difference: AUROC of the first minus that of the second, with the paired patient-bootstrap interval.
-        p_value: Of no difference: DeLong's paired test with films of a patient together (Obuchowski), two-sided.
-        p_holm: The same, corrected by Holm over all findings of all pairs.
+        difference: First minus second, with the paired patient-bootstrap interval.
+        p_value: Of no difference, two-sided. AUROC: DeLong's paired test with films of a patient together (Obuchowski);
+            other measures: from the standard error over the same resamples.
+        p_holm: The same, corrected by Holm over all findings of all pairs of this measure.
     """
 
     difference: Estimate
@@ -61,15 +87,33 @@ class FindingDifference(Record):
         return self.p_holm < SIGNIFICANT
 
 
+class MeasureDifference(Record):
+    """How much one model differs from another in one measure beside AUROC; a lower Brier score is the better one.
+
+    Attributes:
+        findings: Per finding, the first minus the second.
+        mean: Difference of the means over the findings that are defined, with the paired interval.
+    """
+
+    findings: dict[str, FindingDifference]
+    mean: MacroMetric
+
+    @property
+    def n_lasting(self) -> int:
+        """Findings whose difference outlasts Holm's correction."""
+        return sum(finding.lasts for finding in self.findings.values())
+
+
 class ModelPair(Record):
     """One model against another.
 
     Attributes:
         first: Name of the one.
         second: Name of the other.
-        findings: Per finding, the first minus the second.
+        findings: Per finding, AUROC of the first minus that of the second.
         mean: Difference of the mean AUROCs, with the paired interval.
         sentence: The same in words.
+        measures: The other measures that both models have.
     """
 
     first: str
@@ -77,6 +121,7 @@ class ModelPair(Record):
     findings: dict[str, FindingDifference]
     mean: MacroMetric
     sentence: str
+    measures: dict[str, MeasureDifference] = Field(default_factory=dict)
 
     @property
     def n_lasting(self) -> int:

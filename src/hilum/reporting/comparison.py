@@ -1,12 +1,23 @@
 """Models against each other, as a page that stands alone."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from hilum.findings import title_of
-from hilum.records import SIGNIFICANT, Comparison, Estimate, FindingDifference, Interval, ModelPair
+from hilum.records import (
+    COMPARED_MEASURES,
+    SIGNIFICANT,
+    ComparedModel,
+    Comparison,
+    Estimate,
+    FindingDifference,
+    Interval,
+    MacroMetric,
+    ModelPair,
+)
 from hilum.reporting.drawing import (
     Panel,
     RowForm,
@@ -26,6 +37,7 @@ __all__ = ["write_comparison"]
 
 _HEAD, _FOOT = 26.0, 30.0
 _SMALLEST_P = 0.001
+_UNVARIED = "no test: there are no resamples, or all of them give the same"
 _NO_TEST = "fewer than two patients with the finding, or without it"
 
 
@@ -58,7 +70,7 @@ def write_comparison(path: Path, comparison: Comparison) -> Path:
             comparison=comparison,
             films=f"{count(comparison.pedigree.n_images, 'film')}{_patients(comparison)}",
             models=_model_table(comparison),
-            pairs=[_shown(pair) for pair in comparison.pairs],
+            pairs=[_shown(comparison, pair) for pair in comparison.pairs],
             limit=SIGNIFICANT,
         ),
     )
@@ -67,16 +79,27 @@ def write_comparison(path: Path, comparison: Comparison) -> Path:
 
 @dataclass(frozen=True)
 class _ShownPair:
-    """A pair with its pictures and its table."""
+    """A pair with its pictures and its tables."""
 
     pair: ModelPair
     wide: str
     narrow: str
     table: Table
+    means: Table
+    measures: dict[str, Table]
 
 
-def _shown(pair: ModelPair) -> _ShownPair:
-    return _ShownPair(pair, _chart(pair, _WIDE), _chart(pair, _NARROW), _pair_table(pair))
+def _shown(comparison: Comparison, pair: ModelPair) -> _ShownPair:
+    models = {model.name: model for model in comparison.models}
+    both = models[pair.first], models[pair.second]
+    return _ShownPair(
+        pair,
+        _chart(pair, _WIDE),
+        _chart(pair, _NARROW),
+        _pair_table(pair.findings, pair.mean),
+        _means_table(pair, both),
+        {COMPARED_MEASURES[name]: _measure_table(name, pair, both) for name in pair.measures},
+    )
 
 
 def _patients(comparison: Comparison) -> str:
@@ -95,10 +118,40 @@ def _model_table(comparison: Comparison) -> Table:
     return table
 
 
-def _pair_table(pair: ModelPair) -> Table:
+def _means_table(pair: ModelPair, both: tuple[ComparedModel, ComparedModel]) -> Table:
+    """Return, a row per measure, the means of both models, their difference, and how many findings' outlast Holm."""
+    table = Table((*(model.name for model in both), "difference", "findings that last"))
+    undefined = "undefined for every finding"
+    auroc = (table.estimate(model.mean, undefined) for model in both)
+    gap = table.estimate(pair.mean, undefined, difference=True)
+    table.add("AUROC", *auroc, gap, Cell(f"{pair.n_lasting} of {pair.mean.n_findings}"))
+    for name, found in pair.measures.items():
+        means = (table.estimate(model.measures[name].mean, undefined) for model in both)
+        gap = table.estimate(found.mean, undefined, difference=True)
+        table.add(COMPARED_MEASURES[name], *means, gap, Cell(f"{found.n_lasting} of {found.mean.n_findings}"))
+    return table
+
+
+def _measure_table(name: str, pair: ModelPair, both: tuple[ComparedModel, ComparedModel]) -> Table:
+    """Return both models and their difference in one measure, finding by finding."""
+    table = Table((*(model.name for model in both), "difference", "p after Holm", "lasts"))
+    for finding, found in pair.measures[name].findings.items():
+        own = [model.measures[name].findings[finding] for model in both]
+        reason = next((value.reason for value in own if value.reason), "") or _UNVARIED
+        table.add(
+            title_of(finding),
+            *(table.estimate(value, value.reason) for value in own),
+            table.estimate(found.difference, reason, difference=True),
+            _p_cell(table, found.p_holm, reason),
+            Cell(_lasts(found)),
+        )
+    return table
+
+
+def _pair_table(findings: Mapping[str, FindingDifference], mean_gap: MacroMetric) -> Table:
     """Return differences with intervals and both p values."""
     table = Table(("difference", "p", "p after Holm", "lasts"))
-    for name, found in pair.findings.items():
+    for name, found in findings.items():
         untested = found.difference.reason or _NO_TEST
         table.add(
             title_of(name),
@@ -108,8 +161,8 @@ def _pair_table(pair: ModelPair) -> Table:
             Cell(_lasts(found)),
         )
     blank = Cell(" ")
-    mean = table.estimate(pair.mean, "undefined for every finding", difference=True)
-    table.summarise(f"Mean · {count(pair.mean.n_findings, 'finding')}", mean, blank, blank, blank)
+    mean = table.estimate(mean_gap, "undefined for every finding", difference=True)
+    table.summarise(f"Mean · {count(mean_gap.n_findings, 'finding')}", mean, blank, blank, blank)
     return table
 
 
