@@ -21,6 +21,9 @@ _ISOTONIC_PULL = 10.0
 """Films with the finding that Platt's map is worth to isotonic regression, at ``shrinkage`` 1."""
 
 
+_NO_ORDER = "ranked no better than chance: probabilities are nearly the same for all films"
+
+
 class ValidationFilms(NamedTuple):
     """What a calibrator learns from: films whose target is known, of both kinds."""
 
@@ -163,8 +166,7 @@ def fit_calibration(
     smoothed = np.where(present, (n_positive + 1) / (n_positive + 2), 1 / (n_negative + 2))
     compact = np.unique(groups, return_inverse=True)[1].astype(np.int64)
     found = calibrator(ValidationFilms(x, present, compact, smoothed), shrinkage)
-    return CalibrationFit(found, "ranked no better than chance: probabilities are nearly the same for all films"
-                          if _is_flat(found) else "")  # fmt: skip
+    return CalibrationFit(found, _NO_ORDER if _is_flat(found) else "")
 
 
 def patient_numbers(patients: Sequence[Hashable] | None, n_images: int) -> Int64[np.ndarray, " image"]:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from scipy.optimize import minimize
 from scipy.special import expit
 
@@ -72,7 +72,7 @@ def _covariance(
     groups: Int64[np.ndarray, " image"],
     ridge: Numbers,
     numbers: Numbers,
-    slopes: np.ndarray,
+    slopes: Bool[np.ndarray, " term"],
 ) -> Float[np.ndarray, "term term"]:
     """Return the sandwich; a number that lies at its bound counts as known, so it has no variance."""
     n_groups = int(groups.max()) + 1

@@ -170,7 +170,11 @@ def choose_films(
 
 
 def _clearest(
-    margin: Float[np.ndarray, "image finding"], kind: np.ndarray, n_films: int, *, taken: Sequence[int]
+    margin: Float[np.ndarray, "image finding"],
+    kind: Bool[np.ndarray, "image finding"],
+    n_films: int,
+    *,
+    taken: Sequence[int],
 ) -> list[int]:
     """Films of a kind by margin; every finding gets its turn before one comes a second time."""
     cells = np.argwhere(kind)

@@ -6,7 +6,10 @@ from hilum.evaluation.origin import Origin
 from hilum.findings import title_of
 from hilum.records import MEASURABLE_POSITIVES, FindingEvaluation, Pedigree
 
-__all__ = ["cautions"]
+__all__ = ["MADE_UP", "TRAINING_UNKNOWN", "cautions"]
+
+MADE_UP = "The films are phantoms, made up by hilum: the figures say nothing about people."
+TRAINING_UNKNOWN = "The bundle does not say which patients it was trained on, so whether some are here is unknown."
 
 
 def cautions(
@@ -17,7 +20,7 @@ def cautions(
     positives = {name: finding.auroc.n_positive for name, finding in findings.items() if name not in undefined}
     few = [f"{title_of(name)} ({n})" for name, n in positives.items() if n < MEASURABLE_POSITIVES]
     sentences = {
-        "The films are phantoms, made up by hilum: the figures say nothing about people.": origin.phantom,
+        MADE_UP: origin.phantom,
         f"Undefined, so left out of the means: {_titles(undefined)}.": undefined,
         f"Fewer than {MEASURABLE_POSITIVES} films with the finding, so its figures say little: {', '.join(few)}.": few,
         "Which films belong to one patient is unknown: every film counts as another patient, and the intervals are too "

@@ -14,6 +14,7 @@ from hilum.calibration import calibrate
 from hilum.data import Manifest, PixelStore, patient_hash
 from hilum.errors import DataError, LeakError
 from hilum.evaluation.attribute import manifest_attributes, store_attributes
+from hilum.evaluation.caution import TRAINING_UNKNOWN
 from hilum.evaluation.composite import add_composites
 from hilum.evaluation.fitting import Rules
 from hilum.evaluation.honesty import judge_standing, recalibrated_here, split_anew, thresholds_from_test
@@ -270,7 +271,7 @@ def _absent(store: PixelStore, image_ids: Iterable[str]) -> dict[str, int]:
 
 def _warnings(spec: BundleSpec, manifest: Manifest, absent: Mapping[str, int]) -> Iterable[str]:
     if not spec.training_patients:
-        yield "The bundle does not say which patients it was trained on, so whether some are here is unknown."
+        yield TRAINING_UNKNOWN
     if absent[_UNREADABLE]:
         yield (
             f"In no figure: {count(absent[_UNREADABLE], 'film')} of the split that could not be read; problems.csv "

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float64, Real, Shaped
 
 from hilum.errors import InvalidValueError
+from hilum.evaluation.caution import MADE_UP
 from hilum.evaluation.origin import Origin, make_pedigree
 from hilum.findings import title_of
 from hilum.metrics import auroc, bootstrap_ranks, fit_power_law, mean_over_findings, percentile_interval
@@ -23,7 +24,6 @@ from hilum.records import (
 
 __all__ = ["TrainedPart", "measure_growth"]
 
-_VALIDATION = "validation"
 _DRAWN = 40
 _BEYOND = 4.0
 _TOO_FEW_LAWS = 0.5
@@ -250,7 +250,7 @@ def _cautions(
     origin: Origin, curves: Sequence[GrowthCurve], findings: Sequence[str], *, n_seeds: int, n_kept: int
 ) -> Iterable[str]:
     if origin.phantom:
-        yield "The films are phantoms, made up by hilum: the figures say nothing about people."
+        yield MADE_UP
     yield (
         "Checkpoints were chosen on the same validation films, so the figures flatter a little at every size; the test "
         "films were not looked at."

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Float64, Shaped
 
 from hilum.data import FilmBoxes, FilmMasks, Manifest, patient_hash, place_boxes
 from hilum.errors import DataError, ImageRefusedError, InvalidValueError, LeakError
+from hilum.evaluation.caution import MADE_UP, TRAINING_UNKNOWN
 from hilum.evaluation.from_bundle import BundleLike
 from hilum.evaluation.map_scores import (
     MODEL,
@@ -301,14 +302,14 @@ def _red_flags(table: pd.DataFrame, n_shared: int) -> Iterator[RedFlag]:
 
 def _warnings(explainer: ExplainerLike, manifest: Manifest, scored: ScoredMaps) -> Iterator[str]:
     if manifest.phantom:
-        yield "The films are phantoms, made up by hilum: the figures say nothing about people."
+        yield MADE_UP
     answered = explainer.bundle.spec.findings
     n_boxes = {name: scored.findings[name].n_boxes for name in answered if name in scored.findings}
     few = [f"{title_of(name)} ({n})" for name, n in n_boxes.items() if n < MEASURABLE_POSITIVES]
     if few:
         yield f"Fewer than {MEASURABLE_POSITIVES} boxes, so the figures say little: {', '.join(few)}."
     if not explainer.bundle.spec.training_patients:
-        yield "The bundle does not say which patients it was trained on, so whether some are here is unknown."
+        yield TRAINING_UNKNOWN
     yield (
         "Maps are judged on films with a marked finding alone: how often a map points at something on a film without "
         "it is not measured here."
