@@ -18,10 +18,12 @@ from hilum.findings import NIH_FINDINGS, NO_FINDING
 from hilum.metrics import (
     bootstrap_ranks,
     calibration_error,
+    count_patients,
     ece_by_chance,
+    effective_units,
     exact_interval,
+    logit_interval,
     net_benefit,
-    percentile_interval,
     predictive_values,
 )
 from hilum.records import Evaluation, ReferZone
@@ -146,8 +148,10 @@ def test_micro_weighted_and_film_scores_are_scikit_learns(data, whole):
     assert whole.film.subset_accuracy.value == pytest.approx(accuracy_score(targets, probabilities >= CUT))
     assert (whole.film.n_images, 0 < whole.film.ranking_loss.low < whole.film.ranking_loss.high) == (300, True)
     replicates = bootstrap_ranks(probabilities, targets, groups, n_replicates=60).auroc
-    low, high = percentile_interval(replicates @ targets.sum(axis=0) / targets.sum())
-    assert (whole.weighted["auroc"].low, whole.weighted["auroc"].high) == pytest.approx((float(low), float(high)))
+    weighted, weights = whole.weighted["auroc"], targets.sum(axis=0) / targets.sum()
+    rarer = [min(count_patients(column, groups)) for column in targets.T]
+    ends = logit_interval(weighted.value, replicates @ weights, n_units=effective_units(replicates * weights, rarer))
+    assert (weighted.low, weighted.high) == pytest.approx(ends)
 
 
 def test_subgroups_stand_in_the_study_and_all_of_it_comes_back_from_json(whole):
@@ -300,3 +304,28 @@ def test_one_patient_with_the_finding_says_hardly_anything():
     found = answered(probabilities, targets, groups=np.arange(200) // 2, bootstrap=200).findings[NIH_FINDINGS[0]]
     assert found.auroc.high - found.auroc.low > 0.5
     assert np.isnan(found.auprc.low)
+
+
+def test_what_all_or_no_film_does_has_an_interval_over_patients():
+    groups, targets = np.arange(60) // 2, (np.arange(60) % 4 == 0).astype(float)[:, None]
+    found = evaluate_arrays(
+        np.where(targets == 1, 0.9, 0.1), targets, findings=["Mass"], groups=groups, refer={"Mass": zone(0.3, 0.6)},
+        bootstrap=50,
+    )  # fmt: skip
+    refer, curve = found.findings["Mass"].refer, found.findings["Mass"].calibration.reliability
+    assert (refer.referred.value, refer.referred.high) == (0, exact_interval(0, 30)[1])
+    assert (refer.missed.value, refer.missed.high) == (0, exact_interval(0, 15)[1])
+    assert (refer.false_alarms.value, refer.false_alarms.high) == (0, exact_interval(0, 30)[1])
+    assert (found.film.subset_accuracy.value, found.film.subset_accuracy.low) == (1, exact_interval(30, 30)[0])
+    assert (curve.observed[-1], curve.low[-1]) == (1, exact_interval(15, 15)[0])
+    assert (curve.observed[0], curve.high[0]) == (0, pytest.approx(exact_interval(0, 30)[1]))
+    assert np.isnan(found.macro["auroc"].low)  # all of one AUROC of 1: a mean has no exact interval, and no point
+    assert found.micro["auroc"].low == found.findings["Mass"].auroc.low < 1
+
+
+def test_an_area_without_an_interval_says_why():
+    targets, groups = np.array([1, 0, 0, 1, 0, 0.0])[:, None], np.array([0, 1, 2, 0, 3, 4])
+    said = evaluate_arrays(np.linspace(0.1, 0.9, 6)[:, None], targets, findings=["Mass"], groups=groups, bootstrap=50)
+    assert "one patient alone" in said.findings["Mass"].auprc.reason
+    none = evaluate_arrays(np.linspace(0.1, 0.9, 6)[:, None], targets, findings=["Mass"], groups=groups, bootstrap=0)
+    assert none.findings["Mass"].auroc.reason == none.findings["Mass"].auprc.reason == "no resamples were asked for"

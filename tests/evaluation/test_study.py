@@ -5,7 +5,14 @@ from sklearn.metrics import classification_report, confusion_matrix, roc_auc_sco
 from hilum.errors import InvalidValueError, UnknownNameError
 from hilum.evaluation import Origin, evaluate_arrays
 from hilum.findings import ANCESTOR_FINDINGS, NIH_FINDINGS, NO_FINDING
-from hilum.metrics import bootstrap_ranks, derive_no_finding, exact_interval, percentile_interval
+from hilum.metrics import (
+    bootstrap_ranks,
+    count_patients,
+    derive_no_finding,
+    effective_units,
+    exact_interval,
+    logit_interval,
+)
 from hilum.records import Evaluation
 
 NAN = float("nan")
@@ -66,9 +73,11 @@ def test_the_averages_are_those_of_scikit_learns_report(data, whole):
 def test_the_interval_of_the_mean_is_that_of_each_resamples_mean(data, whole):
     probabilities, targets, groups = data
     replicates = bootstrap_ranks(probabilities, targets, groups, n_replicates=40).auroc
-    low, high = percentile_interval(replicates.mean(axis=1))
-    macro = whole.macro["auroc"]
-    assert (macro.low, macro.high) == pytest.approx((float(low), float(high)))
+    rarer = [min(count_patients(column, groups)) for column in targets.T]
+    macro, units = whole.macro["auroc"], effective_units(replicates, rarer)
+    ends = logit_interval(macro.value, replicates.mean(axis=1), n_units=units)
+    assert (macro.low, macro.high) == pytest.approx(ends)
+    assert max(rarer) < units < sum(rarer)
     assert macro.value == pytest.approx(np.mean([finding.auroc.value for finding in whole.findings.values()]))
     assert macro.findings == NIH_FINDINGS
     assert whole.macro["auprc"].value == pytest.approx(np.mean([f.auprc.value for f in whole.findings.values()]))

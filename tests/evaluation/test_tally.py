@@ -3,7 +3,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hilum.evaluation.tally import NEVER_DEFINED, NO_RESAMPLES, NOTHING_VARIES, Tally, estimate, estimate_error, ratio
+from hilum.evaluation.tally import (
+    NEVER_DEFINED,
+    NO_RESAMPLES,
+    NOTHING_VARIES,
+    TOO_FEW,
+    Tally,
+    estimate,
+    estimate_error,
+    ratio,
+)
 from hilum.metrics import Resamples, calibration_error_interval, exact_interval
 
 NAN = float("nan")
@@ -35,6 +44,8 @@ def test_an_estimate_says_why_it_has_no_value_or_no_interval():
     assert estimate(np.array([0.5, np.nan, np.nan]), "").reason == NEVER_DEFINED
     same = estimate(np.array([0.5, 0.5, 0.5]), "")
     assert (same.value, same.low != same.low, same.reason) == (0.5, True, NOTHING_VARIES)
+    alone = estimate(np.array([0.5, 0.4, 0.6]), "", n_units=1)
+    assert (alone.low != alone.low, alone.reason) == (True, TOO_FEW)
     found = estimate(np.concatenate([[0.5], np.linspace(0, 1, 101)]), "")
     assert (found.value, found.low, found.high) == (0.5, pytest.approx(0.025), pytest.approx(0.975))
 

@@ -9,8 +9,12 @@ from scipy.stats import binomtest, t
 from hilum.errors import InvalidValueError
 from hilum.metrics import (
     auroc,
+    auroc_interval,
     average_precision,
+    difference_interval,
+    effective_units,
     exact_interval,
+    logit_interval,
     macro_mean,
     mean_over_findings,
     percentile_interval,
@@ -149,3 +153,52 @@ def test_percentiles_of_few_patients_reach_further_out():
             assert float(high) == pytest.approx(expected, rel=0.06)
         assert float(low) == pytest.approx(-float(high), rel=0.08)
     assert np.isnan(percentile_interval(replicates, n_units=1)).all()
+
+
+def test_a_difference_of_shares_is_newcombes():
+    shares = [(k / n, *wilson_interval(k, n)) for k, n in ((56, 70), (48, 80))]
+    # Newcombe, Statistics in Medicine 17, 1998, table II, contrast (a), method 10
+    assert difference_interval(*shares) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    low, high = difference_interval(*shares)
+    assert difference_interval(*shares[::-1]) == pytest.approx((-high, -low))
+    assert np.isnan(difference_interval(shares[0], (0.5, NAN, NAN))).all()
+
+
+def test_effective_units_are_satterthwaites():
+    generator = np.random.default_rng(0)
+    spread = generator.normal(size=(400, 2)) * (3.0, 1.0)
+    a, b = spread.var(axis=0)
+    assert effective_units(spread, [5, 50]) == pytest.approx(1 + (a + b) ** 2 / (a**2 / 4 + b**2 / 49))
+    assert effective_units(spread[:, :1], [5]) == pytest.approx(5)
+    assert effective_units(spread, [0, 0]) >= 2  # nobody behind it counts as two
+    assert effective_units(np.where(spread > 0, spread, NAN), [5, 5]) > 5
+    for nothing in (np.empty((0, 2)), np.ones((9, 2)), np.full((9, 2), NAN), np.empty((9, 0))):
+        assert np.isnan(effective_units(nothing, [5] * nothing.shape[1]))
+
+
+def test_a_mean_of_parts_with_few_patients_is_covered_by_wider_ends():
+    """The mean of two means, one of four numbers and one of forty: plain percentiles are too narrow."""
+    generator, covered = np.random.default_rng(1), np.zeros(2)
+    for _ in range(400):
+        parts = [generator.normal(size=n) for n in (4, 40)]
+        spread = np.stack(
+            [generator.multinomial(len(part), np.full(len(part), 1 / len(part)), 400) @ part / len(part)
+             for part in parts], axis=1
+        )  # fmt: skip
+        for place, units in enumerate((None, effective_units(spread, [4, 40]))):
+            low, high = percentile_interval(spread.mean(axis=1), n_units=units)
+            covered[place] += low <= 0 <= high
+    assert covered[0] / 400 < 0.88
+    assert 0.91 < covered[1] / 400 < 0.985
+
+
+def test_the_interval_of_one_auroc_and_of_a_mean_of_one_are_one():
+    generator = np.random.default_rng(0)
+    spread = np.append(0.8 + 0.05 * generator.normal(size=200), NAN)
+    assert logit_interval(0.8, spread, n_units=7) == auroc_interval(0.8, spread, n_positive=7, n_negative=90)
+    low, high = logit_interval(0.8, spread, n_units=7)
+    half = t(6).ppf(0.975) * np.nanstd(spread) * np.sqrt(7 / 6) / 0.16
+    assert np.log(high / (1 - high)) - np.log(low / (1 - low)) == pytest.approx(2 * half)
+    for value, units in ((1.0, 7), (0.0, 7), (NAN, 7), (0.8, 1), (0.8, NAN)):
+        assert np.isnan(logit_interval(value, spread, n_units=units)).all()
+    assert np.isnan(logit_interval(0.8, spread[:1], n_units=7)).all()

@@ -17,6 +17,7 @@ from hilum.metrics import (
     percentile_interval,
     reliability_curve,
     reliability_terms,
+    share_interval,
 )
 from hilum.records import CalibrationEvaluation, DecisionCurve, Estimate, ReliabilityCurve
 
@@ -48,10 +49,10 @@ def calibration_values(films: Films) -> dict[str, PerFilm]:
 def measure_calibration(films: Films, tally: Tally) -> CalibrationEvaluation:
     """Measure one finding; ``tally`` is of :func:`calibration_values`."""
     pair = films.probabilities, films.targets
-    fitted = calibration_slope(*pair, films.member)
+    fitted, n_patients = calibration_slope(*pair, films.member), _patients(films)
     return CalibrationEvaluation(
-        brier=estimate(tally.share("squared", "known"), _UNKNOWN),
-        nll=estimate(tally.share("likelihood", "known"), _UNKNOWN),
+        brier=estimate(tally.share("squared", "known"), _UNKNOWN, n_patients=n_patients),
+        nll=estimate(tally.share("likelihood", "known"), _UNKNOWN, n_units=n_patients),
         ece=estimate_error(*error_draws(tally, "mass", "known"), _UNKNOWN),
         ece_equal_width=estimate_error(*error_draws(tally, "width", "known"), _UNKNOWN),
         ece_by_chance=ece_by_chance(*pair),
@@ -71,7 +72,7 @@ def measure_decision(films: Films, tally: Tally) -> DecisionCurve | None:
     if not films.known.any():
         return None
     curve = net_benefit(films.probabilities, films.targets, _THRESHOLDS)
-    low, high = percentile_interval(tally.share("benefit", "known")[1:])
+    low, high = percentile_interval(tally.share("benefit", "known")[1:], n_units=_patients(films))
     return DecisionCurve(
         threshold=tuple(_THRESHOLDS.tolist()),
         model=tuple(curve.model.tolist()),
@@ -91,18 +92,29 @@ def error_draws(tally: Tally, part: str, known: str) -> tuple[Float[np.ndarray, 
 
 
 def _reliability(films: Films, tally: Tally) -> ReliabilityCurve:
-    """Give each bin's share the interval of the resamples, or Wilson's where resamples cannot vary."""
+    """Give each bin's share its interval over patients; Wilson's over films where nobody resampled."""
     curve = reliability_curve(films.probabilities, films.targets)
     shares = tally.share("bin_present", "bin_films")
-    low, high = percentile_interval(shares[1:]) if len(shares) > 1 else (curve.low, curve.high)
-    level = ~(low < high)
+    low, high = curve.low, curve.high
+    if len(shares) > 1 and shares.shape[1]:
+        inside = reliability_terms(films.probabilities, films.targets).denominator.T > 0
+        low, high = np.array(
+            [
+                share_interval(float(column[0]), column[1:], n_patients=len(np.unique(films.member[chosen])))
+                for column, chosen in zip(shares.T, inside, strict=True)
+            ]
+        ).T
     return ReliabilityCurve(
         probability=tuple(curve.mean_probability.tolist()),
         observed=tuple(curve.observed_share.tolist()),
-        low=tuple(np.where(level, curve.low, low).tolist()),
-        high=tuple(np.where(level, curve.high, high).tolist()),
+        low=tuple(low.tolist()),
+        high=tuple(high.tolist()),
         n_images=tuple(curve.n_images.tolist()),
     )
+
+
+def _patients(films: Films) -> int:
+    return len(np.unique(films.member[films.known]))
 
 
 def _coefficient(fitted: Coefficient) -> Estimate:

@@ -12,6 +12,7 @@ from jaxtyping import Float64, Shaped
 from hilum.evaluation.compared import Compared, Side, read_sides
 from hilum.evaluation.compared_measures import MeasureSpread, compared_measure, measure_differences, measure_side
 from hilum.evaluation.origin import Origin, make_pedigree
+from hilum.evaluation.tally import with_ends
 from hilum.findings import title_of
 from hilum.metrics import (
     Resamples,
@@ -118,15 +119,11 @@ def _model(compared: Compared, side: Side, own: _Measured, groups: Shaped[np.nda
         targets, value = compared.targets[:, column], float(own.value[column])
         n_positive, n_negative = int((targets == 1).sum()), int((targets == 0).sum())
         with_it, without = count_patients(targets, groups)
-        low, high = auroc_interval(value, own.spread[:, column], n_positive=with_it, n_negative=without)
-        aurocs[name] = RankMetric(
-            value=value,
-            low=low,
-            high=high,
-            reason=_one_class(n_positive, n_negative),
-            n_positive=n_positive,
-            n_negative=n_negative,
-        )
+        spread, ends = own.spread[:, column], (math.nan, math.nan)
+        if len(spread):
+            ends = auroc_interval(value, spread, n_positive=with_it, n_negative=without)
+        found = with_ends(np.concatenate([[value], spread]), ends, _one_class(n_positive, n_negative))
+        aurocs[name] = RankMetric(**dict(found), n_positive=n_positive, n_negative=n_negative)
     return ComparedModel(
         name=side.name,
         auroc=aurocs,

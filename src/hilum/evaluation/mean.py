@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 
 from hilum.evaluation.column import Columns
 from hilum.evaluation.finding import table_row
@@ -13,10 +13,14 @@ from hilum.findings import ANCESTOR_FINDINGS, NO_FINDING
 from hilum.metrics import (
     Resamples,
     auroc,
+    auroc_interval,
     average_precision,
     bootstrap_ranks,
     classification_table,
+    count_patients,
+    effective_units,
     label_ranking_terms,
+    logit_interval,
     mean_over_findings,
     percentile_interval,
     pool_findings,
@@ -29,11 +33,19 @@ __all__ = ["Measured", "averages", "film_scores", "micro_means"]
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What came out of each column, ``No Finding`` included, and both rank metrics on every resample."""
+    """What came out of each column, ``No Finding`` included: both rank metrics on every resample, patients behind them.
+
+    Attributes:
+        findings: Everything measured.
+        auroc: On every resample.
+        average_precision: On every resample.
+        rarer: Patients of the rarer kind: with the finding, or without.
+    """
 
     findings: dict[str, FindingEvaluation]
     auroc: Float[np.ndarray, "replicate finding"]
     average_precision: Float[np.ndarray, "replicate finding"]
+    rarer: Int64[np.ndarray, " finding"]
 
     def means(self, chosen: Sequence[str]) -> dict[str, MacroMetric]:
         """Return the means of ``auroc`` and ``auprc`` over those of ``chosen`` that are defined."""
@@ -55,12 +67,14 @@ class Measured:
         values = {name: getattr(self.findings[name], metric).value for name in chosen}
         defined = tuple(name for name, value in values.items() if not np.isnan(value))
         replicates = self.auroc if metric == "auroc" else self.average_precision
-        spread = replicates[:, [list(self.findings).index(name) for name in defined]]
+        places = [list(self.findings).index(name) for name in defined]
+        spread = replicates[:, places]
         numbers = np.array([values[name] for name in defined], dtype=np.float64)
         weights = np.array([self.findings[name].auroc.n_positive for name in defined]) if weighted else None
         mean, means = mean_over_findings(numbers, weights=weights), mean_over_findings(spread, weights=weights)
-        low, high = percentile_interval(means)
-        return MacroMetric(value=float(mean), low=float(low), high=float(high), findings=defined)
+        n_units = effective_units(spread if weights is None else spread * weights, self.rarer[places])
+        ends = logit_interval(float(mean), means, n_units=n_units) if metric == "auroc" else _ends(means, n_units)
+        return MacroMetric(value=float(mean), low=ends[0], high=ends[1], findings=defined)
 
 
 def micro_means(columns: Columns, resamples: Resamples) -> dict[str, MacroMetric]:
@@ -70,14 +84,27 @@ def micro_means(columns: Columns, resamples: Resamples) -> dict[str, MacroMetric
     pooled = pool_findings(scores, targets, columns.members)
     ranks = bootstrap_ranks(*pooled, n_replicates=resamples.n_replicates, seed=resamples.seed)
     names = tuple(columns.names[place] for place in places if not np.isnan(columns.targets[:, place]).all())
-    values = auroc(scores.ravel(), targets.ravel()), average_precision(scores.ravel(), targets.ravel())
-    found = {}
-    for metric, value, replicates in zip(
-        ("auroc", "auprc"), values, (ranks.auroc, ranks.average_precision), strict=True
-    ):
-        low, high = percentile_interval(replicates[:, 0])
-        found[metric] = MacroMetric(value=value, low=float(low), high=float(high), findings=names)
-    return found
+    area, precision = (
+        auroc(*(part[:, 0] for part in pooled[:2])),
+        average_precision(*(part[:, 0] for part in pooled[:2])),
+    )
+    n_with, n_without = count_patients(pooled[1][:, 0], pooled[2])
+    ends = (
+        auroc_interval(area, ranks.auroc[:, 0], n_positive=n_with, n_negative=n_without)
+        if resamples.n_replicates
+        else (np.nan, np.nan)
+    )
+    precision_ends = _ends(ranks.average_precision[:, 0], min(n_with, n_without))
+    return {
+        "auroc": MacroMetric(value=area, low=ends[0], high=ends[1], findings=names),
+        "auprc": MacroMetric(value=precision, low=precision_ends[0], high=precision_ends[1], findings=names),
+    }
+
+
+def _ends(replicates: Float[np.ndarray, " replicate"], n_units: float) -> tuple[float, float]:
+    """Return the percentiles for so many patients; none where every resample gives the same."""
+    low, high = percentile_interval(replicates, n_units=n_units)
+    return (float(low), float(high)) if low < high else (np.nan, np.nan)
 
 
 def averages(columns: Columns) -> Averages:
@@ -109,13 +136,21 @@ def film_scores(columns: Columns, resamples: Resamples) -> FilmScores:
     )
     return FilmScores(
         ranking_loss=estimate(
-            tally.share("loss", "ranked"), "no film with every label known has both a finding and none of another"
+            tally.share("loss", "ranked"),
+            "no film with every label known has both a finding and none of another",
+            n_patients=_patients(ranked.denominator, resamples),
         ),
         subset_accuracy=estimate(
-            tally.share("right", "called"), "no film has every label known and every finding called"
+            tally.share("right", "called"),
+            "no film has every label known and every finding called",
+            n_patients=_patients(right.denominator, resamples),
         ),
         n_images=int((~np.isnan(targets).any(axis=1)).sum()) if places else 0,
     )
+
+
+def _patients(counted: Float[np.ndarray, " image"], resamples: Resamples) -> int:
+    return len(np.unique(resamples.member[counted > 0]))
 
 
 def _trained(columns: Columns) -> list[int]:

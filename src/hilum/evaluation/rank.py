@@ -1,14 +1,14 @@
 """How well films are ordered, with each kind of interval there is."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from hilum.evaluation.column import Columns
 from hilum.evaluation.finding_films import Films
-from hilum.evaluation.tally import NO_RESAMPLES, NOTHING_VARIES, estimate
+from hilum.evaluation.tally import estimate, with_ends
 from hilum.metrics import (
     AurocVariance,
     HeldRates,
@@ -21,7 +21,6 @@ from hilum.metrics import (
     delong,
     delong_interval,
     partial_auroc,
-    percentile_interval,
     sensitivity_at_specificity,
     specificity_at_sensitivity,
 )
@@ -59,16 +58,14 @@ def measure_area(films: Films, ranks: Ranks) -> tuple[RankMetric, RankMetric]:
     ranking = Ranking(scores, targets)
     area, precision = ranking.measure(np.ones(len(targets), dtype=np.int64))
     n_with, n_without = count_patients(targets, films.member[films.known])
-    facts = {"n_positive": ranking.n_positive, "n_negative": ranking.n_negative}
+    facts: dict[str, Any] = {"n_positive": ranking.n_positive, "n_negative": ranking.n_negative}
     reason = _undefined(**facts)
-    area_ends = precision_ends = np.nan, np.nan
+    area_ends = np.nan, np.nan
     if len(ranks.auroc):
         area_ends = auroc_interval(area, ranks.auroc, n_positive=n_with, n_negative=n_without)
-        precision_ends = _ends(ranks.average_precision, min(n_with, n_without))
-    return (
-        RankMetric(value=area, low=area_ends[0], high=area_ends[1], reason=reason, **facts),
-        RankMetric(value=precision, low=precision_ends[0], high=precision_ends[1], reason=reason, **facts),
-    )
+    first = with_ends(_draws(area, ranks.auroc), area_ends, reason)
+    second = estimate(_draws(precision, ranks.average_precision), reason, n_units=min(n_with, n_without))
+    return RankMetric(**dict(first), **facts), RankMetric(**dict(second), **facts)
 
 
 def measure_ranks(films: Films, ranks: Ranks) -> RankDetail:
@@ -82,7 +79,7 @@ def measure_ranks(films: Films, ranks: Ranks) -> RankDetail:
     rarer = min(count_patients(targets, films.member[known]))
     partial = partial_auroc(scores, targets, max_false_positive_rate=HELD.partial_up_to)
     return RankDetail(
-        partial_auroc=_area(partial, _ends(ranks.partial_auroc, rarer), undefined, len(ranks.auroc)),
+        partial_auroc=estimate(_draws(partial, ranks.partial_auroc), undefined, n_units=rarer),
         partial_up_to=HELD.partial_up_to,
         delong=_by_variance(delong(scores, targets), undefined),
         clustered_delong=_by_variance(clustered_delong(scores, targets, films.member[known]), undefined),
@@ -104,19 +101,12 @@ def measure_ranks(films: Films, ranks: Ranks) -> RankDetail:
     )
 
 
-def _ends(replicates: Replicates, rarer: int) -> tuple[float, float]:
-    """Return the percentiles for so many patients of the rarer kind; none where every resample gives the same."""
-    low, high = percentile_interval(replicates, n_units=rarer)
-    return (float(low), float(high)) if low < high else (np.nan, np.nan)
-
-
-def _area(value: float, ends: tuple[float, float], undefined: str, n_resamples: int) -> Estimate:
-    lacking = "" if ends[0] == ends[0] else NOTHING_VARIES if n_resamples else NO_RESAMPLES
-    return Estimate(value=value, low=ends[0], high=ends[1], reason=undefined or lacking)
+def _draws(value: float, replicates: Replicates) -> Replicates:
+    return np.concatenate([[value], replicates])
 
 
 def _with(value: float, replicates: Replicates, undefined: str, rarer: int) -> Estimate:
-    return estimate(np.concatenate([[value], replicates]), undefined, n_patients=rarer)
+    return estimate(_draws(value, replicates), undefined, n_patients=rarer)
 
 
 def _by_image(area: float, replicates: Replicates, targets: Float[np.ndarray, " known"], undefined: str) -> Estimate:
@@ -124,7 +114,7 @@ def _by_image(area: float, replicates: Replicates, targets: Float[np.ndarray, " 
     ends = math.nan, math.nan
     if len(replicates):
         ends = auroc_interval(area, replicates, n_positive=n_positive, n_negative=len(targets) - n_positive)
-    return _area(area, ends, undefined, len(replicates))
+    return with_ends(_draws(area, replicates), ends, undefined)
 
 
 def _by_variance(measured: AurocVariance, undefined: str) -> Estimate:

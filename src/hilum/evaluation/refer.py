@@ -16,13 +16,14 @@ _NORMAL_95 = 1.644853626951472
 def refer_values(
     films: Films, low: Float[np.ndarray, " image"], high: Float[np.ndarray, " image"]
 ) -> dict[str, Real[np.ndarray, " image"]]:
-    """Return what is summed, per film; a patient's films share one unit in ``patients_with`` and ``_without``."""
+    """Return what is summed, per film; a patient's films share one unit in ``patients...``."""
     cleared, called = films.probabilities < low, films.probabilities >= high
     return {
         "in_zone": films.known & ~cleared & ~called,
         "known": films.known,
         "missed": films.present & cleared,
         "false_alarms": films.absent & called,
+        "patients": _units(films.known, films.member),
         "patients_with": _units(films.present, films.member),
         "patients_without": _units(films.absent, films.member),
     }
@@ -38,14 +39,16 @@ def measure_refer(tally: Tally, zone: ReferZone, low: float, high: float) -> Ref
         high: Its upper end.
     """
     missed, false_alarms = tally.share("missed", "present"), tally.share("false_alarms", "absent")
-    n_with, n_without = tally["patients_with"][0], tally["patients_without"][0]
+    n_with, n_without = round(tally["patients_with"][0]), round(tally["patients_without"][0])
     return ReferEvaluation(
         low=low,
         high=high,
-        referred=estimate(tally.share("in_zone", "known"), "no film has a known label"),
-        missed=estimate(missed, "no film has the finding"),
+        referred=estimate(
+            tally.share("in_zone", "known"), "no film has a known label", n_patients=round(tally["patients"][0])
+        ),
+        missed=estimate(missed, "no film has the finding", n_patients=n_with),
         allowed_missed=zone.allowed_missed,
-        false_alarms=estimate(false_alarms, "every film has the finding"),
+        false_alarms=estimate(false_alarms, "every film has the finding", n_patients=n_without),
         allowed_false_alarms=zone.allowed_false_alarms,
         n_calibration=zone.n_patients_with,
         in_band=_in_band(missed, zone.allowed_missed, n_with, zone.n_patients_with),

@@ -15,7 +15,7 @@ from hilum.evaluation.origin import Origin, make_pedigree
 from hilum.evaluation.rank import rank_all
 from hilum.evaluation.subgroup import evaluate_subgroups
 from hilum.findings import NO_FINDING
-from hilum.metrics import Resamples, classification_table
+from hilum.metrics import Resamples, classification_table, count_patients
 from hilum.records import MEASURABLE_POSITIVES, Evaluation, ReferZone, SubgroupStudy
 
 __all__ = ["FIXED_THRESHOLD", "evaluate_arrays", "evaluate_columns"]
@@ -158,8 +158,11 @@ def _measure(
         )
         for place, name in enumerate(columns.names)
     }
-    both = (np.column_stack([getattr(one, part) for one in ranks]) for part in ("auroc", "average_precision"))
-    return Measured(findings, *both)
+    areas, precisions = (
+        np.column_stack([getattr(one, part) for one in ranks]) for part in ("auroc", "average_precision")
+    )
+    rarer = [min(count_patients(targets, columns.members)) for targets in columns.targets.T]
+    return Measured(findings, areas, precisions, np.array(rarer, dtype=np.int64))
 
 
 def _subgroups(
@@ -174,8 +177,9 @@ def _subgroups(
         columns.targets,
         findings=columns.names,
         groups=columns.groups,
-        thresholds=dict(zip(columns.names, columns.cuts.mean(axis=0).tolist(), strict=True)),
+        thresholds=dict(zip(columns.names, columns.cuts.T, strict=True)),
         attributes=attributes,
+        scores=columns.scores,
         bootstrap=resamples.n_replicates,
         seed=resamples.seed,
     )

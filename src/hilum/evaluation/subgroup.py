@@ -7,18 +7,25 @@ films of a known level, on the same resamples of patients.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int64, Real, Shaped
 
 from hilum.errors import InvalidValueError
+from hilum.evaluation.tally import estimate, estimate_error, with_ends
 from hilum.findings import NO_FINDING
 from hilum.metrics import (
     LevelMeasures,
+    auroc_interval,
+    difference_interval,
     draw_patients,
+    effective_units,
+    logit_interval,
     mean_over_findings,
     measure_levels,
     percentile_interval,
+    share_interval,
 )
 from hilum.records import Estimate, Subgroup, SubgroupFinding, SubgroupStudy
 
@@ -37,7 +44,7 @@ _NOTE = (
     "Each interval is a 95 % interval of its own: of a hundred gaps that are not there, about five look as if they "
     "were. A gap has no cause in it: films of a part may be harder, or labelled otherwise."
 )
-_NO_INTERVAL = "every resample gives the same: too few films for an interval"
+_NO_THRESHOLD = "there is no threshold to call it from"
 
 
 def evaluate_subgroups(
@@ -46,8 +53,9 @@ def evaluate_subgroups(
     *,
     findings: Sequence[str],
     groups: Shaped[np.ndarray, " image"] | None,
-    thresholds: Mapping[str, float],
+    thresholds: Mapping[str, float | Float[np.ndarray, " image"]],
     attributes: Mapping[str, Sequence[str] | Shaped[np.ndarray, " image"]],
+    scores: Real[np.ndarray, "image finding"] | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
 ) -> SubgroupStudy:
@@ -59,9 +67,11 @@ def evaluate_subgroups(
         findings: Names of the columns. ``No Finding`` may be one of them, answered or derived: its false positives are
             the under-diagnosed films. It is in no mean.
         groups: The patient of each film; None if unknown.
-        thresholds: From which probability on a finding is called; no rates for a finding without one, or with NaN.
+        thresholds: From which probability on a finding is called, one for all films or one per film; no rates for a
+            finding without one, or with NaN.
         attributes: Name to the level of each film, empty where it is unknown. Levels stand in the order of their text.
             ``CROSSINGS`` of two are added where both are there.
+        scores: What films are ordered by, where that is not the probabilities.
         bootstrap: Resamples for the intervals; 0 for none. More than 1,000 are not drawn: they would take minutes.
         seed: Of the resamples: the same patients are drawn for every attribute, level, finding and side.
 
@@ -75,6 +85,7 @@ def evaluate_subgroups(
     probabilities, targets = np.asarray(probabilities, np.float64), np.asarray(targets, np.float64)
     members = _check(probabilities, targets, findings, groups)
     draws = draw_patients(members, n_replicates=min(bootstrap, _MOST_RESAMPLES), seed=seed)
+    scores = probabilities if scores is None else np.asarray(scores, np.float64)
     subgroups: list[Subgroup] = []
     notes, divisions = _divide(attributes, len(members))
     for division in divisions:
@@ -86,6 +97,7 @@ def evaluate_subgroups(
                 draws,
                 n_levels=len(division.levels),
                 threshold=thresholds.get(name, np.nan),
+                scores=scores[:, place],
             )
             for place, name in enumerate(findings)
         }
@@ -175,7 +187,7 @@ def _subgroup(
     chosen = division.codes == level
     findings = {name: _finding(measures, level) for name, measures in measured.items()}
     over = [name for name, one in findings.items() if name != NO_FINDING and np.isfinite(one.auroc_gap.value)]
-    mean_auroc, mean_gap = _means([measured[name].auroc[:, :, level] for name in over])
+    mean_auroc, mean_gap = _means([_sides(measured[name], level) for name in over])
     if NO_FINDING in findings:
         missed, missed_gap = findings[NO_FINDING].false_positive_rate, findings[NO_FINDING].false_positive_gap
     else:
@@ -199,9 +211,13 @@ def _finding(measures: LevelMeasures, level: int) -> SubgroupFinding:
     present = _lacks(positive, "with")
     absent = _lacks(negative, "without")
     either = [first or second for first, second in zip(present, absent, strict=True)]
-    auroc, auroc_gap = _value_and_gap(measures.auroc[:, :, level], either)
-    true_rate, true_gap = _value_and_gap(measures.true_positive_rate[:, :, level], present)
-    false_rate, false_gap = _value_and_gap(measures.false_positive_rate[:, :, level], absent)
+    auroc, auroc_gap = _area_and_gap(_sides(measures, level), either)
+    true_rate, true_gap = _rate_and_gap(
+        measures.true_positive_rate[:, :, level], measures.patients_positive[:, level], present
+    )
+    false_rate, false_gap = _rate_and_gap(
+        measures.false_positive_rate[:, :, level], measures.patients_negative[:, level], absent
+    )
     return SubgroupFinding(
         auroc=auroc,
         auroc_gap=auroc_gap,
@@ -209,7 +225,7 @@ def _finding(measures: LevelMeasures, level: int) -> SubgroupFinding:
         true_positive_gap=true_gap,
         false_positive_rate=false_rate,
         false_positive_gap=false_gap,
-        ece=_calibration_error(measures.ece[:, level], positive[0] + negative[0]),
+        ece=_calibration_error(measures, level),
         n_positive=positive[0],
         n_negative=negative[0],
     )
@@ -223,41 +239,80 @@ def _lacks(counts: Sequence[int], kind: str) -> list[str]:
     ]
 
 
-def _value_and_gap(draws: Float[np.ndarray, "2 draw"], lacking: Sequence[str]) -> tuple[Estimate, Estimate]:
+class _Sides(NamedTuple):
+    """AUROC here and elsewhere, and how many patients have the finding, and not, on each side."""
+
+    draws: Float[np.ndarray, "2 draw"]
+    n_with: Int64[np.ndarray, " 2"]
+    n_without: Int64[np.ndarray, " 2"]
+
+    @property
+    def rarer(self) -> Int64[np.ndarray, " 2"]:
+        """Patients of the rarer kind, on each side."""
+        rarer: Int64[np.ndarray, " 2"] = np.minimum(self.n_with, self.n_without)
+        return rarer
+
+
+def _sides(measures: LevelMeasures, level: int) -> _Sides:
+    return _Sides(
+        measures.auroc[:, :, level], measures.patients_positive[:, level], measures.patients_negative[:, level]
+    )
+
+
+def _area_and_gap(sides: _Sides, lacking: Sequence[str]) -> tuple[Estimate, Estimate]:
+    ends = [
+        auroc_interval(float(draws[0]), draws[1:], n_positive=int(n_with), n_negative=int(n_without))
+        if len(draws) > 1
+        else (np.nan, np.nan)
+        for draws, n_with, n_without in zip(sides.draws, sides.n_with, sides.n_without, strict=True)
+    ]
+    return _value_and_gap(sides.draws, ends, sides.rarer, lacking)
+
+
+def _rate_and_gap(
+    draws: Float[np.ndarray, "2 draw"], n_patients: Int64[np.ndarray, " 2"], lacking: Sequence[str]
+) -> tuple[Estimate, Estimate]:
+    ends = [
+        share_interval(float(side[0]), side[1:], n_patients=int(n)) for side, n in zip(draws, n_patients, strict=True)
+    ]
+    return _value_and_gap(draws, ends, n_patients, lacking)
+
+
+def _value_and_gap(
+    draws: Float[np.ndarray, "2 draw"],
+    ends: Sequence[tuple[float, float]],
+    n_units: Int64[np.ndarray, " 2"],
+    lacking: Sequence[str],
+) -> tuple[Estimate, Estimate]:
+    """Return the value here, and its difference from elsewhere; where one is exactly 0 or 1, resamples know less."""
     here, elsewhere = draws
-    return _estimate(here, lacking[0]), _estimate(here - elsewhere, lacking[0] or lacking[1])
+    value = Estimate(reason=lacking[0]) if lacking[0] else with_ends(here, ends[0], _NO_THRESHOLD)
+    if lacking[0] or lacking[1]:
+        return value, Estimate(reason=lacking[0] or lacking[1])
+    if {float(here[0]), float(elsewhere[0])} & {0.0, 1.0}:
+        gap = difference_interval((float(here[0]), *ends[0]), (float(elsewhere[0]), *ends[1]))
+    else:
+        low, high = percentile_interval(here[1:] - elsewhere[1:], n_units=effective_units(draws[:, 1:].T, n_units))
+        gap = float(low), float(high)
+    return value, with_ends(here - elsewhere, gap, _NO_THRESHOLD)
 
 
-def _means(draws: Sequence[Float[np.ndarray, "2 draw"]]) -> tuple[Estimate, Estimate]:
+def _means(over: Sequence[_Sides]) -> tuple[Estimate, Estimate]:
     """Return the mean over findings here, and its difference from elsewhere, over the same findings."""
-    if not draws:
+    if not over:
         lacking = f"no finding has {SMALLEST} films with and {SMALLEST} without it, here and elsewhere"
         return Estimate(reason=lacking), Estimate(reason=lacking)
-    stacked = np.stack(draws, axis=-1)
-    here, gap = mean_over_findings(stacked[0]), mean_over_findings(stacked[0] - stacked[1])
-    return _estimate(here), _estimate(gap)
+    stacked = np.stack([sides.draws for sides in over], axis=-1)
+    gaps = stacked[0] - stacked[1]
+    n_here = effective_units(stacked[0, 1:], [sides.rarer[0] for sides in over])
+    n_gap = effective_units(gaps[1:], [effective_units(sides.draws[:, 1:].T, sides.rarer) for sides in over])
+    here, gap = mean_over_findings(stacked[0]), mean_over_findings(gaps)
+    ends = logit_interval(float(here[0]), here[1:], n_units=n_here)
+    return with_ends(here, ends, ""), estimate(gap, "", n_units=n_gap)
 
 
-def _calibration_error(draws: Float[np.ndarray, " draw"], n_images: int) -> Estimate:
-    """Return the error with an interval of resamples moved so that their middle is the value.
-
-    A resample repeats films, so its error is larger than that of the films as they are: chance is in it twice.
-    """
+def _calibration_error(measures: LevelMeasures, level: int) -> Estimate:
+    n_images = int(measures.n_positive[0, level] + measures.n_negative[0, level])
     if n_images < _ECE_SMALLEST:
         return Estimate(reason=f"{n_images} films with a known label here, {_ECE_SMALLEST} are needed")
-    if len(draws) > 1:
-        draws = np.concatenate([draws[:1], np.maximum(draws[1:] - np.nanmedian(draws[1:]) + draws[0], 0)])
-    return _estimate(draws)
-
-
-def _estimate(draws: Float[np.ndarray, " draw"], lacking: str = "") -> Estimate:
-    """Return draw 0 with the percentile interval of all others; NaN with the reason where one is ``lacking``."""
-    if lacking:
-        return Estimate(reason=lacking)
-    value = float(draws[0])
-    if np.isnan(value):
-        return Estimate(reason="there is no threshold to call it from")
-    low, high = (float(end) for end in percentile_interval(draws[1:]))
-    if low < high:
-        return Estimate(value=value, low=low, high=high)
-    return Estimate(value=value, reason=_NO_INTERVAL if len(draws) > 1 else "no resamples were asked for")
+    return estimate_error(measures.ece[:, level], measures.ece_by_resampling[:, level], "")

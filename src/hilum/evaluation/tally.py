@@ -4,13 +4,25 @@ from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Float, Real
+from numpy.typing import ArrayLike
 
 from hilum.metrics import Resamples, calibration_error_interval, percentile_interval, share_interval
 from hilum.records import Estimate
 
-__all__ = ["NEVER_DEFINED", "NOTHING_VARIES", "NO_RESAMPLES", "Tally", "estimate", "estimate_error", "ratio"]
+__all__ = [
+    "NEVER_DEFINED",
+    "NOTHING_VARIES",
+    "NO_RESAMPLES",
+    "TOO_FEW",
+    "Tally",
+    "estimate",
+    "estimate_error",
+    "ratio",
+    "with_ends",
+]
 
 NO_RESAMPLES = "no resamples were asked for"
+TOO_FEW = "no interval: one patient alone stands behind it, or behind what it is made of"
 NEVER_DEFINED = "no interval: it is defined in no resample of these patients"
 NOTHING_VARIES = "no interval: every resample of these patients gives the same number, which is no certainty"
 
@@ -54,7 +66,7 @@ def ratio(above: Float[np.ndarray, "*shape"], below: Float[np.ndarray, "*lower"]
     return quotient
 
 
-def estimate(draws: Draws, undefined: str, *, n_patients: int | None = None) -> Estimate:
+def estimate(draws: Draws, undefined: str, *, n_patients: int | None = None, n_units: float | None = None) -> Estimate:
     """Return draw 0 with the percentile interval over the others.
 
     Args:
@@ -62,14 +74,18 @@ def estimate(draws: Draws, undefined: str, *, n_patients: int | None = None) -> 
         undefined: Why draw 0 is NaN, if it is.
         n_patients: For a share, or a mean of numbers from 0 to 1: how many patients stand behind it. Of one that is
             exactly 0 or 1 every resample gives the same, so the interval is then the exact binomial one over them.
+        n_units: For any other number: how many patients stand behind it, of the rarer kind.
     """
-    value = float(draws[0])
+    if n_patients is None:
+        return with_ends(draws, percentile_interval(draws[1:], n_units=n_units), undefined)
+    return with_ends(draws, share_interval(float(draws[0]), draws[1:], n_patients=n_patients), undefined)
+
+
+def with_ends(draws: Draws, ends: tuple[ArrayLike, ArrayLike], undefined: str) -> Estimate:
+    """Return draw 0 with the ends of its interval, or why it has none; an interval is never a point."""
+    value, low, high = float(draws[0]), float(np.asarray(ends[0])), float(np.asarray(ends[1]))
     if np.isnan(value):
         return Estimate(reason=undefined)
-    if n_patients is None:
-        low, high = (float(end) for end in percentile_interval(draws[1:]))
-    else:
-        low, high = share_interval(value, draws[1:], n_patients=n_patients)
     if low < high:
         return Estimate(value=value, low=low, high=high)
     return Estimate(value=value, reason=_no_interval(draws))
@@ -78,6 +94,9 @@ def estimate(draws: Draws, undefined: str, *, n_patients: int | None = None) -> 
 def _no_interval(draws: Draws) -> str:
     if len(draws) == 1:
         return NO_RESAMPLES
+    others = draws[1:][~np.isnan(draws[1:])]
+    if len(others) and others.min() < others.max():
+        return TOO_FEW
     return NEVER_DEFINED if np.isnan(draws[1:]).all() else NOTHING_VARIES
 
 
@@ -89,10 +108,4 @@ def estimate_error(draws: Draws, chance: Draws, undefined: str) -> Estimate:
         chance: Beside them, what resampling alone does to the bins; 0 in draw 0.
         undefined: Why draw 0 is NaN, if it is.
     """
-    value = float(draws[0])
-    if np.isnan(value):
-        return Estimate(reason=undefined)
-    low, high = calibration_error_interval(value, draws[1:], chance[1:])
-    return (
-        Estimate(value=value, low=low, high=high) if low < high else Estimate(value=value, reason=_no_interval(draws))
-    )
+    return with_ends(draws, calibration_error_interval(float(draws[0]), draws[1:], chance[1:]), undefined)

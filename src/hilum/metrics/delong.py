@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Real, Shaped
-from scipy.special import expit, ndtri, stdtrit
+from scipy.special import expit, ndtri
 
 from hilum.errors import InvalidValueError
-from hilum.metrics.interval import check_level
+from hilum.metrics.interval import check_level, logit_interval
 from hilum.metrics.known import check_pair
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
 
 _STEPS = 100
 _NOTHING = 1e-9
-_FEWEST_RESAMPLES = 2
 
 
 class AurocVariance(NamedTuple):
@@ -166,13 +165,7 @@ def auroc_interval(
         return math.nan, math.nan
     if value in (0.0, 1.0) or rarer == 1:
         return _score_interval(value, n_positive, n_negative, float(ndtri(tail)))
-    defined = replicates[~np.isnan(replicates)]
-    if len(defined) < _FEWEST_RESAMPLES:
-        return math.nan, math.nan
-    error = float(np.std(defined)) * math.sqrt(rarer / (rarer - 1))
-    half = float(stdtrit(rarer - 1, tail)) * error / (value * (1 - value))
-    centre = math.log(value / (1 - value))
-    return float(expit(centre - half)), float(expit(centre + half))
+    return logit_interval(value, replicates, n_units=rarer, level=level)
 
 
 def count_patients(targets: Real[np.ndarray, " image"], groups: Shaped[np.ndarray, " image"]) -> tuple[int, int]:

@@ -1,24 +1,31 @@
 """Intervals and means that leave out what is undefined, and say over how much they went."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Real
-from scipy.special import betaincinv, ndtr, ndtri, stdtrit
+from scipy.special import betaincinv, expit, ndtr, ndtri, stdtrit
 
 from hilum.errors import InvalidValueError
 
 __all__ = [
     "MacroMean",
     "check_level",
+    "difference_interval",
+    "effective_units",
     "exact_interval",
+    "logit_interval",
     "macro_mean",
     "mean_over_findings",
     "percentile_interval",
     "share_interval",
     "wilson_interval",
 ]
+
+_FEWEST = 2
+"""Patients, or resamples, that vary."""
 
 
 class MacroMean(NamedTuple):
@@ -69,7 +76,7 @@ def mean_over_findings(
 
 
 def percentile_interval(
-    replicates: Float[np.ndarray, "replicate ..."], *, level: float = 0.95, n_units: int | None = None
+    replicates: Float[np.ndarray, "replicate ..."], *, level: float = 0.95, n_units: float | None = None
 ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
     """Return lower and upper end of the bootstrap percentile interval.
 
@@ -78,7 +85,8 @@ def percentile_interval(
         level: Share of the resamples inside the interval.
         n_units: How many patients stand behind the number, of the rarer kind where there are two. Resamples of few
             spread too little, so ends are then taken further out, as Student's t is further out than the normal;
-            with one patient there is no interval. None for the plain percentiles.
+            with one patient there is no interval. None for the plain percentiles. Of a mean or a difference of several
+            numbers it is :func:`effective_units`.
 
     Returns:
         Low and high per finding, over the replicates that are defined; NaN where none is.
@@ -102,10 +110,99 @@ def percentile_interval(
     return ends[0].reshape(replicates.shape[1:]), ends[1].reshape(replicates.shape[1:])
 
 
-def _expanded(tail: float, n_units: int) -> float:
-    if n_units < 2:
+def _expanded(tail: float, n_units: float) -> float:
+    if not n_units >= _FEWEST:
         return math.nan
     return float(ndtr(math.sqrt(n_units / (n_units - 1)) * stdtrit(n_units - 1, tail)))
+
+
+def effective_units(
+    replicates: Float[np.ndarray, "replicate part"], n_units: Real[np.ndarray, " part"] | Sequence[float]
+) -> float:
+    """Return how many patients a sum of parts rests on, where each part has patients of its own.
+
+    What varies most counts most: a mean over findings is no better known than its rarest finding where that one moves
+    it. A part with fewer than two patients counts as one with two.
+
+    Args:
+        replicates: Each part's share in the sum on every resample (weighted, if parts are), NaN where undefined.
+        n_units: Patients behind each part, of the rarer kind.
+
+    Returns:
+        At least 2; NaN where nothing varies, or there is no resample.
+
+    Source: Welch, Biometrika 34, 1947, and Satterthwaite, Biometrics Bulletin 2, 1946: degrees of freedom of a sum of
+        variances, here plus 1.
+
+    Example:
+        >>> alike, lone = np.array([[0.0], [1.0]]), np.array([[0.0], [0.0]])
+        >>> effective_units(np.hstack([alike, alike]), [11, 11]), effective_units(np.hstack([alike, lone]), [11, 2])
+        (21.0, 11.0)
+    """
+    spread = np.array(
+        [np.var(column[~np.isnan(column)]) if (~np.isnan(column)).any() else 0 for column in replicates.T]
+    )
+    if not spread.sum() > 0:
+        return math.nan
+    freedom = np.maximum(np.asarray(n_units, dtype=np.float64), 2) - 1
+    return float(1 + spread.sum() ** 2 / (spread**2 / freedom).sum())
+
+
+def difference_interval(first: tuple[float, float, float], second: tuple[float, float, float]) -> tuple[float, float]:
+    """Return the interval of a difference of two numbers, each with its own: for where resamples of one do not vary.
+
+    Args:
+        first: Value, low, high.
+        second: Of what is taken away.
+
+    Returns:
+        NaN ends where an end is.
+
+    Source: Newcombe, Statistics in Medicine 17, 1998, method 10; Zou and Donner, Statistics in Medicine 27, 2008, for
+        numbers other than shares.
+
+    Example:
+        >>> low, high = difference_interval((1.0, 0.7, 1.0), (0.6, 0.5, 0.7))
+        >>> round(low, 3), round(high, 3)
+        (0.084, 0.5)
+    """
+    gap = first[0] - second[0]
+    down = math.hypot(first[0] - first[1], second[2] - second[0])
+    return gap - down, gap + math.hypot(first[2] - first[0], second[0] - second[1])
+
+
+def logit_interval(
+    value: float, replicates: Real[np.ndarray, " replicate"], *, n_units: float, level: float = 0.95
+) -> tuple[float, float]:
+    """Return the interval of an AUROC, or a mean of some, from its spread over resamples, on the scale of its logit.
+
+    Args:
+        value: Of the films as they are.
+        replicates: Of resamples; NaN where undefined.
+        n_units: Patients behind it, of the rarer kind; of a mean :func:`effective_units`.
+        level: Confidence.
+
+    Returns:
+        NaN ends where the value is not between 0 and 1, or fewer than two patients or resamples stand behind it.
+
+    Raises:
+        InvalidValueError: ``level`` is not between 0 and 1.
+
+    Source: As for :func:`hilum.metrics.auroc_interval`.
+
+    Example:
+        >>> low, high = logit_interval(0.8, np.array([0.75, 0.85]), n_units=50)
+        >>> round(low, 3), round(high, 3)
+        (0.68, 0.883)
+    """
+    tail = 0.5 + check_level(level) / 2
+    defined = replicates[~np.isnan(replicates)]
+    if not (0 < value < 1 and n_units >= _FEWEST and len(defined) >= _FEWEST):
+        return math.nan, math.nan
+    error = float(np.std(defined)) * math.sqrt(n_units / (n_units - 1))
+    half = float(stdtrit(n_units - 1, tail)) * error / (value * (1 - value))
+    centre = math.log(value / (1 - value))
+    return float(expit(centre - half)), float(expit(centre + half))
 
 
 def wilson_interval(successes: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
