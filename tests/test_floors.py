@@ -54,7 +54,7 @@ def offence(room: str, name: str, level: int, rooms: dict[str, Room]) -> str | N
             return f"imports hilum.{there}, which has no floor"
         if rooms[there].floor >= here.floor:
             return f"floor {here.floor} imports {there} on floor {rooms[there].floor}: imports go down"
-        return None
+        return f"imports {name} past the door of {there}: what is public stands there" if "." in rest else None
     foreign = here.foreign | (EVERYWHERE_FROM_FLOOR_2 if here.floor >= 2 else set())
     if top in sys.stdlib_module_names or top in foreign:
         return None
@@ -95,6 +95,14 @@ def test_imports_go_down(rooms):
     assert not found, "\n".join(found)
 
 
+def test_no_package_is_allowed_in_vain(rooms):
+    package = ROOT / "src" / "hilum"
+    for room, row in rooms.items():
+        files = (package / room).rglob("*.py") if (package / room).is_dir() else [package / f"{room}.py"]
+        text = "".join(path.read_text() for path in files)
+        assert not [name for name in row.foreign if not re.search(rf"\b{name}\b", text)], room
+
+
 def test_every_room_has_a_floor(rooms):
     folders = {path.name for path in (ROOT / "src" / "hilum").iterdir() if path.is_dir() and path.name[0] != "_"}
     assert folders - NO_ROOM <= set(rooms)
@@ -115,6 +123,7 @@ def test_resources_hold_no_code():
         ("data", "from .manifest import Manifest", "relative import"),
         ("data", "from hilum.utils import helper", "no floor"),
         ("data", "import httpx", "httpx"),
+        ("data", "from hilum.records.base import Interval", "past the door of records"),
         ("data", "if True:\n    from timm.models import x", "timm"),
         ("reporting", "import torch", "torch"),
         ("findings", "import numpy as np", "numpy"),
