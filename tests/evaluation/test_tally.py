@@ -11,7 +11,6 @@ from hilum.evaluation.tally import (
     Tally,
     estimate,
     estimate_error,
-    ratio,
 )
 from hilum.metrics import Resamples, calibration_error_interval, exact_interval
 
@@ -32,10 +31,6 @@ def test_every_draw_is_the_sum_over_the_films_that_were_drawn(n_images, n_replic
     np.testing.assert_allclose(
         tally.share("several", "films"), [np.average(several, axis=0, weights=weights) for weights in drawn], atol=1e-9
     )
-
-
-def test_a_ratio_over_nothing_is_nan():
-    np.testing.assert_array_equal(ratio(np.array([1.0, 0.0, 3.0]), np.array([2.0, 0.0, 0.0])), [0.5, np.nan, np.nan])
 
 
 def test_an_estimate_says_why_it_has_no_value_or_no_interval():

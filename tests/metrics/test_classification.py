@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import classification_report
 
 from hilum.errors import InvalidValueError
-from hilum.metrics import classification_table, f1_terms
+from hilum.metrics import classification_table
 
 NAN = float("nan")
 BINARY = st.sampled_from([0.0, 1.0])
@@ -100,12 +100,3 @@ def test_probabilities_are_refused():
 def test_shapes_must_fit(shape):
     with pytest.raises(InvalidValueError, match=r"expected \(image, finding\)"):
         classification_table(np.zeros(shape), np.zeros(3))
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 10_000))
-def test_f1_of_the_terms_is_the_tables(seed):
-    generator = np.random.default_rng(seed)
-    calls, targets = generator.choice([0.0, 1.0, float("nan")], p=[0.6, 0.3, 0.1], size=(2, 12, 3))
-    expected = [row.f1 for row in classification_table(calls, targets).rows]
-    np.testing.assert_allclose(f1_terms(calls, targets).ratio(), expected, atol=1e-12)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hilum.errors import InvalidValueError
-from hilum.metrics import Resamples, patient_folds
+from hilum.metrics import Resamples, patient_folds, ratio_of_sums
 
 NAN = float("nan")
 
@@ -102,3 +102,8 @@ def test_patients_are_dealt_to_folds_evenly_and_whole():
     assert len(sizes) == 5
     assert sizes.max() - sizes.min() <= 1
     assert (patient_folds(groups, 5, 1) != fold).any()
+
+
+def test_a_ratio_over_nothing_is_nan():
+    quotient = ratio_of_sums(np.array([[1.0, 0.0], [3.0, 4.0]]), np.array([[2.0], [0.0]]))
+    np.testing.assert_array_equal(quotient, [[0.5, 0.0], [np.nan, np.nan]])

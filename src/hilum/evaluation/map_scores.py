@@ -21,6 +21,7 @@ from hilum.metrics import (
     measure_mask,
     percentile_interval,
     random_heat,
+    ratio_of_sums,
     share_interval,
 )
 from hilum.records import Estimate, FindingLocalisation, MapScores, MaskLocalisation, MaskScores
@@ -402,10 +403,7 @@ def _fold_thresholds(rows: dict[str, _Rows], folds: Int64[np.ndarray, " map"]) -
 def _shares(
     above: Float64[np.ndarray, " map"], below: Float64[np.ndarray, " map"], draws: _Draws
 ) -> Float64[np.ndarray, " resample"]:
-    total = draws.weights @ below
-    share = np.full(len(total), np.nan)
-    np.divide(draws.weights @ above, total, out=share, where=total > 0)
-    return share
+    return ratio_of_sums(draws.weights @ above, draws.weights @ below)
 
 
 def _each_overlap(

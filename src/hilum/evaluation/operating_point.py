@@ -4,8 +4,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int64
 
 from hilum.evaluation.finding_films import Films
-from hilum.evaluation.tally import Tally, estimate, ratio
-from hilum.metrics import Rate, predictive_values, share_interval
+from hilum.evaluation.tally import Tally, estimate
+from hilum.metrics import Rate, predictive_values, ratio_of_sums, share_interval
 from hilum.records import Estimate, Interval, OperatingPoint, PredictiveValues
 
 __all__ = ["call_values", "measure_calls", "middle"]
@@ -41,8 +41,8 @@ def measure_calls(films: Films, tally: Tally, *, chosen_on: str, prevalence: flo
     """
     judged = not np.isnan(films.cuts).any()
     called, present, absent = films.probabilities >= films.cuts, films.present & judged, films.absent & judged
-    sensitivity = _rate(called[present], films.member[present], ratio(tally["found"], tally["present"]))
-    specificity = _rate(~called[absent], films.member[absent], ratio(tally["spared"], tally["absent"]))
+    sensitivity = _rate(called[present], films.member[present], ratio_of_sums(tally["found"], tally["present"]))
+    specificity = _rate(~called[absent], films.member[absent], ratio_of_sums(tally["spared"], tally["absent"]))
     predictive = [_here(films, tally)] if judged else []
     if judged and prevalence is not None:
         predictive.append(_elsewhere(tally, sensitivity, specificity, prevalence))
@@ -79,7 +79,7 @@ def _f1(films: Films, tally: Tally) -> Estimate:
     F1 rises with that share, 2 s / (1 + s), so their intervals are one.
     """
     either = films.present | (films.absent & (films.probabilities >= films.cuts))
-    share = ratio(tally["found"], tally["present"] + tally["alarms"])
+    share = ratio_of_sums(tally["found"], tally["present"] + tally["alarms"])
     found = estimate(share, "neither called nor present", n_patients=_count(films, either))
     value, low, high = (2 * number / (1 + number) for number in (found.value, found.low, found.high))
     return Estimate(value=value, low=low, high=high, reason=found.reason)
@@ -89,18 +89,20 @@ def _here(films: Films, tally: Tally) -> PredictiveValues:
     found, alarms, lost, spared = (tally[name] for name in ("found", "alarms", "lost", "spared"))
     called = films.probabilities >= films.cuts
     return PredictiveValues(
-        prevalence=float(ratio(tally["present"], tally["present"] + tally["absent"])[0]),
+        prevalence=float(ratio_of_sums(tally["present"], tally["present"] + tally["absent"])[0]),
         prevalence_from="these films",
-        ppv=estimate(ratio(found, found + alarms), _NOT_CALLED, n_patients=_count(films, films.known & called)),
-        npv=estimate(ratio(spared, spared + lost), _NOT_CLEARED, n_patients=_count(films, films.known & ~called)),
+        ppv=estimate(ratio_of_sums(found, found + alarms), _NOT_CALLED, n_patients=_count(films, films.known & called)),
+        npv=estimate(
+            ratio_of_sums(spared, spared + lost), _NOT_CLEARED, n_patients=_count(films, films.known & ~called)
+        ),
     )
 
 
 def _elsewhere(tally: Tally, sensitivity: Interval, specificity: Interval, prevalence: float) -> PredictiveValues:
-    found, spared = ratio(tally["found"], tally["present"]), ratio(tally["spared"], tally["absent"])
+    found, spared = ratio_of_sums(tally["found"], tally["present"]), ratio_of_sums(tally["spared"], tally["absent"])
     there, not_there = found * prevalence, spared * (1 - prevalence)
-    ppv = ratio(there, there + (1 - spared) * (1 - prevalence))
-    npv = ratio(not_there, not_there + (1 - found) * prevalence)
+    ppv = ratio_of_sums(there, there + (1 - spared) * (1 - prevalence))
+    npv = ratio_of_sums(not_there, not_there + (1 - found) * prevalence)
     carried = predictive_values(sensitivity, specificity, prevalence)
     return PredictiveValues(
         prevalence=prevalence,

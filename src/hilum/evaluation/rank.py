@@ -23,6 +23,7 @@ from hilum.metrics import (
     partial_auroc,
     sensitivity_at_specificity,
     specificity_at_sensitivity,
+    undefined_reason,
 )
 from hilum.records import Estimate, FixedRate, RankDetail, RankMetric
 
@@ -59,7 +60,7 @@ def measure_area(films: Films, ranks: Ranks) -> tuple[RankMetric, RankMetric]:
     area, precision = ranking.measure(np.ones(len(targets), dtype=np.int64))
     n_with, n_without = count_patients(targets, films.member[films.known])
     facts: dict[str, Any] = {"n_positive": ranking.n_positive, "n_negative": ranking.n_negative}
-    reason = _undefined(**facts)
+    reason = undefined_reason(**facts)
     area_ends = np.nan, np.nan
     if len(ranks.auroc):
         area_ends = auroc_interval(area, ranks.auroc, n_positive=n_with, n_negative=n_without)
@@ -73,7 +74,7 @@ def measure_ranks(films: Films, ranks: Ranks) -> RankDetail:
     known = films.known
     scores, targets = films.scores[known], films.targets[known]
     n_positive = int(films.present.sum())
-    undefined = _undefined(n_positive, len(targets) - n_positive)
+    undefined = undefined_reason(n_positive, len(targets) - n_positive)
     ranking = Ranking(scores, targets)
     area = ranking.measure(np.ones(len(targets), dtype=np.int64))[0]
     rarer = min(count_patients(targets, films.member[known]))
@@ -121,11 +122,3 @@ def _by_variance(measured: AurocVariance, undefined: str) -> Estimate:
     low, high = delong_interval(measured)
     lacking = "" if low == low else "too few patients of a kind for a variance"
     return Estimate(value=measured.value, low=low, high=high, reason=undefined or lacking)
-
-
-def _undefined(n_positive: int, n_negative: int) -> str:
-    if not n_positive + n_negative:
-        return "undefined: no film has a known label"
-    if not n_positive:
-        return f"undefined: none of {n_negative:,} films with a known label has the finding"
-    return "" if n_negative else f"undefined: all of {n_positive:,} films with a known label have the finding"

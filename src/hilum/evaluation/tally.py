@@ -6,7 +6,13 @@ import numpy as np
 from jaxtyping import Float, Real
 from numpy.typing import ArrayLike
 
-from hilum.metrics import Resamples, calibration_error_interval, percentile_interval, share_interval
+from hilum.metrics import (
+    Resamples,
+    calibration_error_interval,
+    percentile_interval,
+    ratio_of_sums,
+    share_interval,
+)
 from hilum.records import Estimate
 
 __all__ = [
@@ -17,7 +23,6 @@ __all__ = [
     "Tally",
     "estimate",
     "estimate_error",
-    "ratio",
     "with_ends",
 ]
 
@@ -56,14 +61,7 @@ class Tally:
     def share(self, above: str, below: str) -> Draws:
         """Return a ratio of two sums; NaN where the lower one is 0."""
         upper, lower = self[above], self[below]
-        return ratio(upper, lower if lower.ndim == upper.ndim else lower[:, None])
-
-
-def ratio(above: Float[np.ndarray, "*shape"], below: Float[np.ndarray, "*lower"]) -> Float[np.ndarray, "*shape"]:
-    """Divide; NaN where ``below`` is 0."""
-    quotient = np.full(np.broadcast_shapes(above.shape, below.shape), np.nan)
-    np.divide(above, below, out=quotient, where=below != 0)
-    return quotient
+        return ratio_of_sums(upper, lower if lower.ndim == upper.ndim else lower[:, None])
 
 
 def estimate(draws: Draws, undefined: str, *, n_patients: int | None = None, n_units: float | None = None) -> Estimate:

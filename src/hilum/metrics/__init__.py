@@ -23,7 +23,7 @@ from hilum.metrics.calibration import (
     reliability_terms,
 )
 from hilum.metrics.calibration_slope import CalibrationSlope, Coefficient, calibration_slope
-from hilum.metrics.classification import ClassificationTable, Scores, classification_table, f1_terms
+from hilum.metrics.classification import ClassificationTable, Scores, classification_table
 from hilum.metrics.comparison import Difference, holm, paired_difference, resampled_p_value
 from hilum.metrics.curve import Counts, PrCurve, RocCurve, count_called, pr_curve, roc_curve, thin_curve
 from hilum.metrics.delong import (
@@ -40,7 +40,7 @@ from hilum.metrics.film_scores import (
     subset_accuracy,
     subset_accuracy_terms,
 )
-from hilum.metrics.film_terms import FilmTerms
+from hilum.metrics.film_terms import FilmTerms, ratio_of_sums
 from hilum.metrics.interval import (
     MacroMean,
     difference_interval,
@@ -53,7 +53,7 @@ from hilum.metrics.interval import (
     share_interval,
     wilson_interval,
 )
-from hilum.metrics.known import keep_known
+from hilum.metrics.known import keep_known, undefined_reason
 from hilum.metrics.level import LevelMeasures, PatientDraws, draw_patients, measure_levels
 from hilum.metrics.localisation import (
     HeatBoxes,
@@ -141,7 +141,6 @@ __all__ = [
     "ece_by_chance",
     "effective_units",
     "exact_interval",
-    "f1_terms",
     "fit_power_law",
     "fold_thresholds",
     "holm",
@@ -171,6 +170,7 @@ __all__ = [
     "pr_curve",
     "predictive_values",
     "random_heat",
+    "ratio_of_sums",
     "reliability_curve",
     "reliability_terms",
     "resampled_p_value",
@@ -181,5 +181,6 @@ __all__ = [
     "subset_accuracy",
     "subset_accuracy_terms",
     "thin_curve",
+    "undefined_reason",
     "wilson_interval",
 ]

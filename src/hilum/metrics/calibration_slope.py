@@ -14,6 +14,7 @@ from scipy.special import expit, ndtri
 
 from hilum.errors import InvalidValueError
 from hilum.metrics.calibration import check_probabilities
+from hilum.metrics.known import undefined_reason
 
 __all__ = ["CalibrationSlope", "Coefficient", "calibration_slope"]
 
@@ -88,7 +89,7 @@ def calibration_slope(
     known = ~np.isnan(targets)
     given = np.clip(probabilities[known], _SMALLEST, 1 - _SMALLEST)
     logits, present = np.log(given) - np.log1p(-given), targets[known] == 1
-    reason = _one_class(present)
+    reason = undefined_reason(int(present.sum()), int((~present).sum()))
     if reason:
         return CalibrationSlope(Coefficient(reason=reason), Coefficient(reason=reason))
     member = np.unique(groups[known], return_inverse=True)[1].astype(np.int64)
@@ -102,16 +103,6 @@ def calibration_slope(
     slope = _fit(np.column_stack([(logits - logits.mean()) / unit, ones]), np.zeros(len(logits)), present, member)
     value, error, low, high = (number / unit for number in slope[:4])
     return CalibrationSlope(Coefficient(value, error, low, high, slope.reason), intercept)
-
-
-def _one_class(present: Bool[np.ndarray, " known"]) -> str:
-    if not len(present):
-        return "undefined: no film has a known label"
-    if not present.any():
-        return f"undefined: none of {len(present):,} films with a known label has the finding"
-    if present.all():
-        return f"undefined: all of {len(present):,} films with a known label have the finding"
-    return ""
 
 
 def _no_slope(logits: Float[np.ndarray, " known"], present: Bool[np.ndarray, " known"]) -> str:

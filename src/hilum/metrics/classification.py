@@ -6,9 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Real
 
 from hilum.errors import InvalidValueError
-from hilum.metrics.film_terms import FilmTerms
 
-__all__ = ["ClassificationTable", "Scores", "check_calls", "classification_table", "f1_terms"]
+__all__ = ["ClassificationTable", "Scores", "check_calls", "classification_table"]
 
 
 class Scores(NamedTuple):
@@ -77,20 +76,6 @@ def classification_table(
         weighted=_scores(_average(per_finding, support), total),
         samples=_scores(_average(per_film, np.ones(len(calls))), total),
     )
-
-
-def f1_terms(calls: Real[np.ndarray, "image finding"], targets: Real[np.ndarray, "image finding"]) -> FilmTerms:
-    """Return what each film adds to F1, 2 TP / (called + present), a column per finding.
-
-    The ratio is NaN, as in :func:`classification_table`, where no film is called and none has the finding.
-
-    Raises:
-        InvalidValueError: As for :func:`classification_table`.
-    """
-    calls, targets = check_calls(calls, targets)
-    judged = ~(np.isnan(calls) | np.isnan(targets))
-    called, present = judged & (calls == 1), judged & (targets == 1)
-    return FilmTerms(2.0 * (called & present), called.astype(np.float64) + present)
 
 
 def check_calls(

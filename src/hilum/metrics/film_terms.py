@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Real
 
-__all__ = ["FilmTerms"]
+__all__ = ["FilmTerms", "ratio_of_sums"]
 
 
 class FilmTerms(NamedTuple):
@@ -23,7 +23,16 @@ class FilmTerms(NamedTuple):
 
     def ratio(self) -> Float64[np.ndarray, "..."]:
         """Return the measure on the films as they are; NaN where no film counts."""
-        above, below = np.asarray(self.numerator.sum(axis=0)), np.asarray(self.denominator.sum(axis=0))
-        ratio: Float64[np.ndarray, ...] = np.full(above.shape, np.nan)
-        np.divide(above, below, out=ratio, where=below != 0)
-        return ratio
+        return ratio_of_sums(np.asarray(self.numerator.sum(axis=0)), np.asarray(self.denominator.sum(axis=0)))
+
+
+def ratio_of_sums(above: Real[np.ndarray, "..."], below: Real[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
+    """Divide what may be broadcast together; NaN where ``below`` is 0: of no film there is no share.
+
+    Example:
+        >>> ratio_of_sums(np.array([3, 0]), np.array([4, 0]))
+        array([0.75,  nan])
+    """
+    ratio: Float64[np.ndarray, ...] = np.full(np.broadcast_shapes(above.shape, below.shape), np.nan)
+    np.divide(above, below, out=ratio, where=below != 0)
+    return ratio

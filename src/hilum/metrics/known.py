@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float
 
 from hilum.errors import InvalidValueError
 
-__all__ = ["check_pair", "keep_known"]
+__all__ = ["check_pair", "keep_known", "undefined_reason"]
 
 
 def check_pair(
@@ -51,3 +51,17 @@ def keep_known(
     scores, targets = check_pair(scores, targets, name=name)
     known = ~np.isnan(targets)
     return scores[known], targets[known] == 1
+
+
+def undefined_reason(n_positive: int, n_negative: int) -> str:
+    """Say why what needs films of both kinds is undefined; empty where there are both.
+
+    Example:
+        >>> undefined_reason(0, 1200), undefined_reason(3, 5)
+        ('undefined: none of 1,200 films with a known label has the finding', '')
+    """
+    if not n_positive + n_negative:
+        return "undefined: no film has a known label"
+    if not n_positive:
+        return f"undefined: none of {n_negative:,} films with a known label has the finding"
+    return "" if n_negative else f"undefined: all of {n_positive:,} films with a known label have the finding"

@@ -11,6 +11,7 @@ from jaxtyping import Float, Float32, Float64, Int64, Real, Shaped
 from scipy.sparse import csr_array
 
 from hilum.errors import InvalidValueError
+from hilum.metrics.film_terms import ratio_of_sums
 from hilum.metrics.known import check_pair
 from hilum.metrics.resample import Resamples
 
@@ -189,7 +190,7 @@ def _auroc(
     n_absent, n_present = below[:, -1].astype(np.float64), present.sum(axis=1, dtype=np.float64)
     below -= absent / 2
     won = np.einsum("lbd,lbd->ld", present, below / np.maximum(below[:, -1:] + absent[:, -1:] / 2, 1))
-    return np.where(n_absent > 0, _ratio(won, n_present), np.nan).T
+    return np.where(n_absent > 0, ratio_of_sums(won, n_present), np.nan).T
 
 
 def _rates(films: _Films, counts: Float[np.ndarray, "patient draw"]) -> Float64[np.ndarray, "2 2 draw level"]:
@@ -198,7 +199,7 @@ def _rates(films: _Films, counts: Float[np.ndarray, "patient draw"]) -> Float64[
     filled = _sum_by_cell(cell, films.member, np.ones(len(cell)), 4 * films.n_levels, counts).astype(np.float64)
     filled = filled.reshape(2, films.n_levels, 2, counts.shape[1])
     sides = np.stack([filled, filled.sum(axis=1, keepdims=True) - filled], axis=1)  # (present, side, level, called, _)
-    return _ratio(sides[..., 1, :], sides.sum(axis=3)).swapaxes(2, 3)
+    return ratio_of_sums(sides[..., 1, :], sides.sum(axis=3)).swapaxes(2, 3)
 
 
 def _calibration_errors(
@@ -218,7 +219,7 @@ def _calibration_errors(
         bins = _sum_by_cell(cell, films.member, misses, n_cells, counts).reshape(films.n_levels, _ECE_BINS, -1)
         films_there = _sum_by_cell(films.levels, films.member, ones, films.n_levels, counts)
         whole = np.broadcast_to(films_there[:, None].astype(np.float64), bins.shape)
-        parts.append(_ratio(bins.astype(np.float64), whole))
+        parts.append(ratio_of_sums(bins.astype(np.float64), whole))
     draws = np.concatenate(parts, axis=2)
     return np.abs(draws).sum(axis=1).T, np.abs(draws - draws[..., :1]).sum(axis=1).T
 
@@ -246,9 +247,3 @@ def _patients(films: _Films, chosen: Shaped[np.ndarray, " known"]) -> Int64[np.n
 
 def _two_sides(count: Int64[np.ndarray, " level"]) -> Int64[np.ndarray, "2 level"]:
     return np.stack([count, count.sum() - count]).astype(np.int64)
-
-
-def _ratio(part: Float[np.ndarray, "..."], whole: Float64[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
-    ratio: Float64[np.ndarray, ...] = np.full(np.shape(whole), np.nan)
-    np.divide(part, whole, out=ratio, where=whole > 0)
-    return ratio

@@ -8,15 +8,18 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float, Float64, Int32, Int64, Real, Shaped
+from jaxtyping import Float64, Int32, Int64, Real, Shaped
 from scipy.sparse import csr_array
 
 from hilum.errors import InvalidValueError
+from hilum.metrics.film_terms import ratio_of_sums
 
 __all__ = ["Resamples", "patient_folds"]
 
 _BLOCK = 128
 """Resamples drawn at a time: enough for whole vectors, few enough to stay in the processor's cache."""
+
+_NOBODY = np.zeros((1, 0), dtype=np.int64)
 
 
 class Resamples:
@@ -107,7 +110,7 @@ class Resamples:
             known = ~np.isnan(denominator)
             below = self.sum(np.where(known, denominator, 0.0)).reshape(-1, *[1] * (numerator.ndim - 1))
             above = self.sum(np.where(known.reshape(-1, *[1] * (numerator.ndim - 1)), numerator, 0.0))
-            return _ratio(above, np.broadcast_to(below, above.shape))
+            return ratio_of_sums(above, below)
         if denominator.ndim == 1:
             denominator = denominator.reshape(-1, *[1] * (numerator.ndim - 1))
             denominator = np.broadcast_to(denominator, numerator.shape)
@@ -117,7 +120,7 @@ class Resamples:
                 "or a denominator of one number per film"
             )
         known = ~(np.isnan(numerator) | np.isnan(denominator))
-        return _ratio(self.sum(np.where(known, numerator, 0.0)), self.sum(np.where(known, denominator, 0.0)))
+        return ratio_of_sums(self.sum(np.where(known, numerator, 0.0)), self.sum(np.where(known, denominator, 0.0)))
 
     def _per_film(self, values: Real[np.ndarray, "..."], name: str) -> Float64[np.ndarray, "image ..."]:
         values = np.asarray(values, dtype=np.float64)
@@ -157,12 +160,3 @@ def patient_folds(groups: Shaped[np.ndarray, " image"], n_folds: int, seed: int 
     names, member = np.unique(np.asarray(groups), return_inverse=True)
     dealt = np.random.default_rng(seed).permutation(len(names)) % min(n_folds, max(len(names), 1))
     return np.asarray(dealt[member], dtype=np.int64)
-
-
-_NOBODY = np.zeros((1, 0), dtype=np.int64)
-
-
-def _ratio(above: Float[np.ndarray, "*shape"], below: Float[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
-    ratio: Float64[np.ndarray, "*shape"] = np.full(above.shape, np.nan)
-    np.divide(above, below, out=ratio, where=below != 0)
-    return ratio
