@@ -182,7 +182,7 @@ def gallery():
     overlay = generator.integers(0, 255, (40, 64, 3), dtype=np.uint8)
     return [
         GalleryFilm("<u>1</u>.png", pixels, overlay, ("Effusion", "Mass"), {"Effusion": 0.812, "Mass": 0.1},
-                    ("Effusion", "Pleural_Thickening")),
+                    ("Effusion", "Pleural_Thickening"), explained="Pleural_Thickening"),
         GalleryFilm("2.png", pixels, None, (), {"Effusion": 0.1}, ()),
         GalleryFilm("3.png", pixels, None, ("Hernia",), {"Hernia": NAN}, ()),
     ]  # fmt: skip

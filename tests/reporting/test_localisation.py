@@ -85,6 +85,16 @@ def test_the_page_says_everything_and_stands_alone(tmp_path):
     assert page.count("alt=") == 2
 
 
+def test_the_headline_says_shares_and_intervals_in_one_unit(tmp_path):
+    study = make_study()
+    scores = study.overall.maps["model"]
+    hits = scores.pointing.model_copy(update={"value": 0.358, "low": 0.301, "high": 0.412})
+    maps = study.overall.maps | {"model": scores.model_copy(update={"pointing": hits})}
+    overall = study.overall.model_copy(update={"maps": maps})
+    write_localisation(tmp_path / "page.html", study.model_copy(update={"overall": overall}))
+    assert "lies in a marked box in 36 % (30 to 41)" in (tmp_path / "page.html").read_text()
+
+
 def test_without_films_there_is_no_gallery_and_undefined_is_a_dash(tmp_path):
     write_localisation(tmp_path / "page.html", make_study(1))
     page = (tmp_path / "page.html").read_text()

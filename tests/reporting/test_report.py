@@ -180,6 +180,7 @@ def test_the_gallery_says_found_missed_and_extra(report, whole, gallery):
     page = report(whole, gallery=gallery)
     assert page.tags.count("img") == 4
     assert "Effusion 81.2 % present, called" in page.said
+    assert page.said.count("heat map: Pleural Thickening") == 1
     assert "Mass 10.0 % present, missed" in page.said
     assert f"Pleural Thickening {DASH} called, not labelled" in page.said
     assert "No Finding nothing called" in page.said

@@ -226,6 +226,7 @@ def _film(
         probabilities=answers,
         called=tuple(called),
         error=error,
+        explained=explained,
     )
 
 

@@ -54,6 +54,7 @@ class GalleryFilm:
         probabilities: Per finding; NaN where there is no answer.
         called: Findings called present.
         error: What is wrong with the answer, for a film that is shown for that; its ``overlay`` is of this finding.
+        explained: The finding that ``overlay`` explains; empty where nobody says.
     """
 
     image_id: str
@@ -63,6 +64,7 @@ class GalleryFilm:
     probabilities: Mapping[str, float]
     called: tuple[str, ...]
     error: FilmError | None = None
+    explained: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,12 @@ class FilmLine:
 
 @dataclass(frozen=True)
 class FilmCard:
-    """A film as it stands in a page; ``overlay`` is empty where there is none."""
+    """A film as it stands in a page; ``overlay`` is empty where there is none, ``of`` says what it explains."""
 
     image_id: str
     picture: str
     overlay: str
+    of: str
     lines: tuple[FilmLine, ...]
 
 
@@ -131,7 +134,8 @@ def _error_card(film: GalleryFilm, error: FilmError) -> ErrorCard:
 def film_card(film: GalleryFilm) -> FilmCard:
     """Return a film with a line per finding that is true or was called, the likeliest first."""
     overlay = "" if film.overlay is None else film_uri(film.overlay, _SIDE_PX)
-    return FilmCard(film.image_id, film_uri(film.pixels, _SIDE_PX), overlay, tuple(_lines(film)))
+    of = title_of(film.explained) if overlay and film.explained else ""
+    return FilmCard(film.image_id, film_uri(film.pixels, _SIDE_PX), overlay, of, tuple(_lines(film)))
 
 
 def _lines(film: GalleryFilm) -> list[FilmLine]:

@@ -1,5 +1,6 @@
 """Whether heat maps point at what was marked, as a page that stands alone: figures, controls, films with boxes."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from hilum.records import Estimate, FindingLocalisation, Localisation, MaskLocal
 from hilum.reporting.page import film_uri, render_page
 from hilum.reporting.table import Cell, Table
 from hilum.runs import write_text
-from hilum.wording import count, fixed, interval, percent
+from hilum.wording import DASH, count, fixed, percent
 
 __all__ = ["MarkedFilm", "draw_marks", "write_localisation"]
 
@@ -120,12 +121,18 @@ def _headline(study: Localisation) -> str:
     maps = study.overall.maps
     best = max((kind for kind in maps if kind != _MODEL), key=lambda kind: maps[kind].pointing.value, default="")
     films = f"{count(study.pedigree.n_images, 'film')} of {count(study.pedigree.n_patients, 'patient')}"
-    within = interval(maps[_MODEL].pointing, 2)
-    hit = (
-        f"the heat map’s hottest point lies in a marked box in {percent(maps[_MODEL].pointing.value)} {within}".rstrip()
-    )
-    control = f"; the best map that knows nothing of the film ({_KINDS[best]}): {percent(maps[best].pointing.value)}"
+    hit = f"the heat map’s hottest point lies in a marked box in {_share(maps[_MODEL].pointing)}"
+    control = f"; that of the best map that knows nothing of the film ({_KINDS[best]}) in {_share(maps[best].pointing)}"
     return f"On {films} {hit}{control if best else ''}."
+
+
+def _share(hits: Estimate) -> str:
+    """Say a share and its interval in per cent; digits beyond would outrun a few dozen patients."""
+    if not math.isfinite(hits.value):
+        return DASH
+    known = math.isfinite(hits.low) and math.isfinite(hits.high)
+    within = f" ({100 * hits.low:.0f} to {100 * hits.high:.0f})" if known else ""
+    return f"{100 * hits.value:.0f} %{within}"
 
 
 def _pointing_table(study: Localisation) -> Table:
