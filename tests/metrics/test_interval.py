@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, t
+from scipy.stats import betabinom, binomtest, t
 
 from hilum.errors import InvalidValueError
 from hilum.metrics import (
     auroc,
     auroc_interval,
     average_precision,
+    beta_binomial_tail,
     difference_interval,
     effective_units,
     exact_interval,
@@ -202,3 +203,8 @@ def test_the_interval_of_one_auroc_and_of_a_mean_of_one_are_one():
     for value, units in ((1.0, 7), (0.0, 7), (NAN, 7), (0.8, 1), (0.8, NAN)):
         assert np.isnan(logit_interval(value, spread, n_units=units)).all()
     assert np.isnan(logit_interval(0.8, spread[:1], n_units=7)).all()
+
+
+@pytest.mark.parametrize(("least", "n", "a", "b"), [(0, 5, 1.0, 9.0), (3, 20, 2.5, 18.0), (20, 20, 2.0, 0.5)])
+def test_the_tail_is_scipys(least, n, a, b):
+    assert beta_binomial_tail(least, n, a, b) == pytest.approx(betabinom(n, a, b).sf(least - 1))

@@ -84,8 +84,12 @@ def test_zones_say_what_became_of_the_promise(full):
     assert [cells[-1].text for cells in table.values()] == ["kept", "broken: missed", "cannot be said"]
     assert [said(cell) for cell in table["Effusion"][:7]] == [
         "10.0 % to 40.0 %", "0.250 (0.230–0.270)", "0.080 (0.060–0.100)", "10.0 %", "0.120 (0.100–0.140)", "10.0 %",
-        "1,234",
+        "1,234 patients",
     ]  # fmt: skip
+    counted = full.findings["Effusion"].refer.model_copy(update={"n_calibration_images": 2001})
+    finding = full.findings["Effusion"].model_copy(update={"refer": counted})
+    again = rows(refer_rows(full.model_copy(update={"findings": full.findings | {"Effusion": finding}})))
+    assert said(again["Effusion"][6]) == "1,234 patients, 2,001 films"
 
 
 def test_films_and_published_results(full):

@@ -81,6 +81,7 @@ def refer_zone(
         cleared=float(np.mean(known[~present] < low)),
         found=float(np.mean(known[present] >= high)),
         false_alarms=float(np.mean(known[~present] >= high)),
+        n_images_with=int(present.sum()),
     )
 
 

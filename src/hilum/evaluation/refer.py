@@ -1,16 +1,29 @@
 """Does a refer zone do on these films what it promised?"""
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Bool, Float, Int64, Real
 
 from hilum.evaluation.finding_films import Films
 from hilum.evaluation.tally import Tally, estimate
+from hilum.metrics import beta_binomial_tail
 from hilum.records import ReferEvaluation, ReferZone
 
 __all__ = ["measure_refer", "refer_values"]
 
-_NORMAL_95 = 1.644853626951472
+_RARE = 0.05
 """One-sided: a promise of at most so much is broken on one side."""
+
+_ROUNDING = 1e-9
+
+
+class _Behind(NamedTuple):
+    """Films behind a share, and their patients."""
+
+    n_images: int
+    n_patients: int
 
 
 def refer_values(
@@ -39,20 +52,24 @@ def measure_refer(tally: Tally, zone: ReferZone, low: float, high: float) -> Ref
         high: Its upper end.
     """
     missed, false_alarms = tally.share("missed", "present"), tally.share("false_alarms", "absent")
-    n_with, n_without = round(tally["patients_with"][0]), round(tally["patients_without"][0])
+    with_it, without = (
+        _Behind(round(tally[films][0]), round(tally[patients][0]))
+        for films, patients in (("present", "patients_with"), ("absent", "patients_without"))
+    )
     return ReferEvaluation(
         low=low,
         high=high,
         referred=estimate(
             tally.share("in_zone", "known"), "no film has a known label", n_patients=round(tally["patients"][0])
         ),
-        missed=estimate(missed, "no film has the finding", n_patients=n_with),
+        missed=estimate(missed, "no film has the finding", n_patients=with_it.n_patients),
         allowed_missed=zone.allowed_missed,
-        false_alarms=estimate(false_alarms, "every film has the finding", n_patients=n_without),
+        false_alarms=estimate(false_alarms, "every film has the finding", n_patients=without.n_patients),
         allowed_false_alarms=zone.allowed_false_alarms,
         n_calibration=zone.n_patients_with,
-        in_band=_in_band(missed, zone.allowed_missed, n_with, zone.n_patients_with),
-        false_alarms_in_band=_in_band(false_alarms, zone.allowed_false_alarms, n_without, zone.n_patients_without),
+        n_calibration_images=zone.n_images_with,
+        in_band=_in_band(missed, zone.allowed_missed, with_it, zone.n_patients_with),
+        false_alarms_in_band=_in_band(false_alarms, zone.allowed_false_alarms, without, zone.n_patients_without),
     )
 
 
@@ -62,15 +79,23 @@ def _units(chosen: Bool[np.ndarray, " image"], member: Int64[np.ndarray, " image
     return units
 
 
-def _in_band(shares: Float[np.ndarray, " draw"], allowed: float, n_here: float, n_behind: int) -> bool | None:
+def _in_band(shares: Float[np.ndarray, " draw"], allowed: float, here: _Behind, n_behind: int) -> bool | None:
     """Say whether a share exceeds what was allowed by no more than chance explains; None where it is undefined.
 
-    Chance had its say twice: when the patients came on whom the zone was fitted, and when these came. How much say is
-    seen in the resamples of these; without resamples every patient counts as one film.
+    Chance had its say twice: when the patients came on whom the zone was fitted, and when these came. With one film per
+    patient the share that a zone misses is beta distributed, and how many of new films it misses beta-binomial. Films
+    of a patient are alike, so these count as the number of films of strangers that would spread as much as these do in
+    resamples (as their patients, without any spread), and those behind the zone in proportion.
+
+    Source: Vovk, "Conditional validity of inductive conformal predictors", ACML 2012, for the beta distribution.
     """
-    if np.isnan(shares[0]):
+    share = float(shares[0])
+    if np.isnan(share):
         return None
     others = shares[1:][~np.isnan(shares[1:])]
-    variance = float(others.var()) if len(others) else allowed * (1 - allowed) / n_here
-    error = np.sqrt(variance * (1 + n_here / max(n_behind, 1)))
-    return bool(shares[0] <= allowed + _NORMAL_95 * error)
+    variance = float(others.var()) if len(others) else 0.0
+    worth = min(share * (1 - share) / variance, here.n_images) if variance > 0 else here.n_patients
+    n_worth = max(round(worth), 1)
+    behind = 1 + n_behind * n_worth / here.n_patients
+    called = math.ceil(share * n_worth - _ROUNDING)
+    return share <= allowed or beta_binomial_tail(called, n_worth, allowed * behind, (1 - allowed) * behind) > _RARE

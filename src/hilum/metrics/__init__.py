@@ -43,6 +43,7 @@ from hilum.metrics.film_scores import (
 from hilum.metrics.film_terms import FilmTerms, ratio_of_sums
 from hilum.metrics.interval import (
     MacroMean,
+    beta_binomial_tail,
     difference_interval,
     effective_units,
     exact_interval,
@@ -118,6 +119,7 @@ __all__ = [
     "auroc",
     "auroc_interval",
     "average_precision",
+    "beta_binomial_tail",
     "bootstrap_ranks",
     "bootstrap_rates",
     "box_average_precision",

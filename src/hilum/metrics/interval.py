@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Real
-from scipy.special import betaincinv, expit, ndtr, ndtri, stdtrit
+from scipy.special import betaincinv, betaln, expit, gammaln, ndtr, ndtri, stdtrit
 
 from hilum.errors import InvalidValueError
 
 __all__ = [
     "MacroMean",
+    "beta_binomial_tail",
     "check_level",
     "difference_interval",
     "effective_units",
@@ -265,6 +266,24 @@ def exact_interval(successes: int, n: int, *, level: float = 0.95) -> tuple[floa
     low = 0.0 if successes == 0 else float(betaincinv(successes, n - successes + 1, tail))
     high = 1.0 if successes == n else float(betaincinv(successes + 1, n - successes, 1 - tail))
     return low, high
+
+
+def beta_binomial_tail(least: int, n: int, a: float, b: float) -> float:
+    """Return how likely ``least`` or more of ``n`` are, each as likely as a number that is beta (a, b) distributed.
+
+    Args:
+        least: At most ``n``; from 0 down it is certain.
+        n: How many there are.
+        a: Above 0.
+        b: Above 0.
+
+    Example:
+        >>> round(beta_binomial_tail(1, 1, 2.0, 18.0), 6)
+        0.1
+    """
+    k = np.arange(max(least, 0), n + 1)
+    ways = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    return float(np.exp(ways + betaln(k + a, n - k + b) - betaln(a, b)).sum())
 
 
 def share_interval(

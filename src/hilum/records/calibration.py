@@ -99,6 +99,7 @@ class ReferZone(Record):
         cleared: Share of the films without it that are called absent.
         found: Share of the films with the finding that are called present.
         false_alarms: Share of the films without it that are called present.
+        n_images_with: Films with the finding behind the zone; 0 in a bundle of before they were counted.
     """
 
     low: float
@@ -111,6 +112,7 @@ class ReferZone(Record):
     cleared: Number
     found: Number
     false_alarms: Number
+    n_images_with: int = 0
 
 
 class Recalibration(Record):

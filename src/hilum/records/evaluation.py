@@ -179,8 +179,10 @@ class ReferEvaluation(Record):
         false_alarms: Share of the films without it that are called present.
         allowed_false_alarms: What was promised at most.
         n_calibration: Patients with the finding behind the zone.
-        in_band: Whether ``missed`` exceeds the promise by no more than chance explains, in these films and in those
-            behind the zone (95 %, one-sided, patients taken together); None where no film has the finding.
+        n_calibration_images: Their films with the finding; 0 where they were not counted.
+        in_band: Whether ``missed`` lies inside the one-sided 95 % band of the promise: a zone that keeps it is outside
+            in at most 5 of 100 studies, by chance in these films and in those behind the zone (beta-binomial, for as
+            many films as these are worth by how alike a patient's are); None where no film has the finding.
         false_alarms_in_band: The same of ``false_alarms``; None where every film has the finding.
     """
 
@@ -192,6 +194,7 @@ class ReferEvaluation(Record):
     false_alarms: Estimate
     allowed_false_alarms: Number
     n_calibration: int
+    n_calibration_images: int = 0
     in_band: bool | None
     false_alarms_in_band: bool | None = None
 
@@ -378,6 +381,7 @@ class Pedigree(Record):
         thresholds_from: Where thresholds come from.
         bundle_digest: Empty where predictions came from a file.
         predictions_digest: sha256 of the file of predictions; empty where a bundle answered.
+        answers_digest: sha256 of the ``predictions.csv`` that was written beside; empty where none was.
     """
 
     command: str
@@ -395,6 +399,7 @@ class Pedigree(Record):
     thresholds_from: str
     bundle_digest: str = ""
     predictions_digest: str = ""
+    answers_digest: str = ""
 
 
 class Evaluation(Record):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from hilum.findings import title_of
 from hilum.records import Evaluation, FindingEvaluation, FixedRate, PredictiveValues, ReferEvaluation
 from hilum.reporting.table import BLANK, Cell, Table, no_finding_title
-from hilum.wording import fixed, percent
+from hilum.wording import count, fixed, percent
 
 __all__ = [
     "calibration_rows",
@@ -66,7 +66,7 @@ def refer_rows(evaluation: Evaluation) -> Table | None:
         "allowed",
         "false alarms",
         "allowed",
-        "patients behind",
+        "behind it, with the finding",
         "promises",
     )
     table = Table(columns)
@@ -79,10 +79,16 @@ def refer_rows(evaluation: Evaluation) -> Table | None:
             table.share(zone.allowed_missed, "nothing was promised"),
             table.measured(zone.false_alarms),
             table.share(zone.allowed_false_alarms, "nothing was promised"),
-            Cell(f"{zone.n_calibration:,}"),
+            Cell(_behind(zone)),
             Cell(_kept(zone)),
         )
     return table
+
+
+def _behind(zone: ReferEvaluation) -> str:
+    """Say on how many patients the zone rests, and on how many of their films where they were counted."""
+    patients = count(zone.n_calibration, "patient")
+    return f"{patients}, {count(zone.n_calibration_images, 'film')}" if zone.n_calibration_images else patients
 
 
 def _kept(zone: ReferEvaluation) -> str:
