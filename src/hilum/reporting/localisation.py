@@ -14,7 +14,7 @@ from hilum.records import Estimate, FindingLocalisation, Localisation, MaskLocal
 from hilum.reporting.page import film_uri, render_page
 from hilum.reporting.table import Cell, Table
 from hilum.runs import write_text
-from hilum.wording import DASH, count, fixed, percent
+from hilum.wording import DASH, count, fixed, interval, percent
 
 __all__ = ["MarkedFilm", "draw_marks", "write_localisation"]
 
