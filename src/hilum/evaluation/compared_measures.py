@@ -27,7 +27,7 @@ from hilum.records import (
     MeasureDifference,
 )
 
-__all__ = ["MeasureSpread", "compared_measure", "measure_differences", "measure_side"]
+__all__ = ["MeasureSpread", "compared_measure", "mean_of", "measure_differences", "measure_side"]
 
 _FIXED = "fixed"
 """How the origin of a threshold begins that nobody chose."""
@@ -76,9 +76,17 @@ def measure_side(
     return measured
 
 
+def mean_of(own: MeasureSpread, findings: Sequence[str]) -> MacroMetric:
+    """Return the mean over the findings that are defined on the films as they are."""
+    defined = np.isfinite(own.value)
+    low, high = percentile_interval(mean_over_findings(own.spread[:, defined]))
+    names = tuple(name for name, known in zip(findings, defined, strict=True) if known)
+    return MacroMetric(value=macro_mean(own.value).mean, low=float(low), high=float(high), findings=names)
+
+
 def compared_measure(name: str, own: MeasureSpread, findings: Sequence[str]) -> ComparedMeasure:
     """Return a measure of one model as a record."""
-    return ComparedMeasure(findings=_estimates(name, own, findings), mean=_mean(own, findings))
+    return ComparedMeasure(findings=_estimates(name, own, findings), mean=mean_of(own, findings))
 
 
 def measure_differences(
@@ -110,7 +118,7 @@ def measure_differences(
                     finding: FindingDifference(difference=difference, p_value=p, p_holm=after)
                     for (finding, difference), p, after in each
                 },
-                mean=_mean(gaps[at][name], findings),
+                mean=mean_of(gaps[at][name], findings),
             )
     return answer
 
@@ -143,10 +151,3 @@ def _estimates(name: str, own: MeasureSpread, findings: Sequence[str]) -> dict[s
         finding: Estimate(value=value, low=low, high=high) if math.isfinite(value) else Estimate(reason=_NO_FILM[name])
         for finding, value, low, high in each
     }
-
-
-def _mean(own: MeasureSpread, findings: Sequence[str]) -> MacroMetric:
-    defined = np.isfinite(own.value)
-    low, high = percentile_interval(mean_over_findings(own.spread[:, defined]))
-    names = tuple(name for name, known in zip(findings, defined, strict=True) if known)
-    return MacroMetric(value=macro_mean(own.value).mean, low=float(low), high=float(high), findings=names)

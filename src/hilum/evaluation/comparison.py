@@ -2,15 +2,23 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Shaped
 
+from hilum.evaluation.caution import MADE_UP
 from hilum.evaluation.compared import Compared, Side, read_sides
-from hilum.evaluation.compared_measures import MeasureSpread, compared_measure, measure_differences, measure_side
+from hilum.evaluation.compared_measures import (
+    MeasureSpread,
+    compared_measure,
+    mean_of,
+    measure_differences,
+    measure_side,
+)
 from hilum.evaluation.origin import Origin, make_pedigree
 from hilum.evaluation.tally import with_ends
 from hilum.findings import title_of
@@ -20,8 +28,6 @@ from hilum.metrics import (
     bootstrap_ranks,
     count_patients,
     holm,
-    macro_mean,
-    mean_over_findings,
     paired_delong,
     percentile_interval,
 )
@@ -32,7 +38,6 @@ from hilum.records import (
     Comparison,
     Estimate,
     FindingDifference,
-    MacroMetric,
     ModelPair,
     RankMetric,
 )
@@ -44,13 +49,11 @@ _EACH_ITS_OWN = "each run's own, as it was judged; a file of predictions has non
 _NO_THRESHOLDS = "none: no model brings any"
 
 
-@dataclass(frozen=True, eq=False)
-class _Measured:
-    """AUROCs of one model: of the films, and of every resample; and its other measures."""
+class _Measured(NamedTuple):
+    """AUROC of one model, and its other measures."""
 
-    value: Float64[np.ndarray, " finding"]
-    spread: Float64[np.ndarray, "replicate finding"]
-    others: Mapping[str, MeasureSpread] = field(default_factory=dict)
+    auroc: MeasureSpread
+    others: Mapping[str, MeasureSpread]
 
 
 def compare_models(
@@ -96,7 +99,8 @@ def _measure(compared: Compared, place: int, groups: Shaped[np.ndarray, " image"
     scores, targets = compared.scores[place], compared.targets
     value = np.array([measure_auroc(*column) for column in zip(scores.T, targets.T, strict=True)])
     ranks = bootstrap_ranks(scores, targets, groups, n_replicates=resamples.n_replicates, seed=resamples.seed)
-    return _Measured(value, ranks.auroc, measure_side(compared, place, ranks.average_precision, resamples))
+    others = measure_side(compared, place, ranks.average_precision, resamples)
+    return _Measured(MeasureSpread(value, ranks.auroc), others)
 
 
 def _origin(compared: Compared, command: str) -> Origin:
@@ -116,10 +120,10 @@ def _is_phantom(compared: Compared) -> bool:
 def _model(compared: Compared, side: Side, own: _Measured, groups: Shaped[np.ndarray, " image"]) -> ComparedModel:
     aurocs = {}
     for column, name in enumerate(compared.findings):
-        targets, value = compared.targets[:, column], float(own.value[column])
+        targets, value = compared.targets[:, column], float(own.auroc.value[column])
         n_positive, n_negative = int((targets == 1).sum()), int((targets == 0).sum())
         with_it, without = count_patients(targets, groups)
-        spread, ends = own.spread[:, column], (math.nan, math.nan)
+        spread, ends = own.auroc.spread[:, column], (math.nan, math.nan)
         if len(spread):
             ends = auroc_interval(value, spread, n_positive=with_it, n_negative=without)
         found = with_ends(np.concatenate([[value], spread]), ends, _one_class(n_positive, n_negative))
@@ -127,7 +131,7 @@ def _model(compared: Compared, side: Side, own: _Measured, groups: Shaped[np.nda
     return ComparedModel(
         name=side.name,
         auroc=aurocs,
-        mean=_mean(compared, own),
+        mean=mean_of(own.auroc, compared.findings),
         n_images=len(side.matched.image_ids),
         bundle_digest=side.evaluation.pedigree.bundle_digest if side.evaluation else "",
         predictions_digest=side.matched.answers.digest,
@@ -141,12 +145,6 @@ def _one_class(n_positive: int, n_negative: int) -> str:
     if not n_positive and not n_negative:
         return "no film has a known label"
     return "every film has it" if n_positive else "no film has it"
-
-
-def _mean(compared: Compared, own: _Measured) -> MacroMetric:
-    low, high = percentile_interval(mean_over_findings(own.spread))
-    defined = tuple(name for name, value in zip(compared.findings, own.value, strict=True) if math.isfinite(value))
-    return MacroMetric(value=macro_mean(own.value).mean, low=float(low), high=float(high), findings=defined)
 
 
 def _pairs(
@@ -181,7 +179,7 @@ def _pair(
     measured: Sequence[_Measured],
     p_values: tuple[Float64[np.ndarray, " finding"], Float64[np.ndarray, " finding"]],
 ) -> ModelPair:
-    gap = _Measured(measured[0].value - measured[1].value, measured[0].spread - measured[1].spread)
+    gap = measured[0].auroc.minus(measured[1].auroc)
     lows, highs = percentile_interval(gap.spread)
     findings = {}
     for column, name in enumerate(compared.findings):
@@ -197,7 +195,7 @@ def _pair(
             p_holm=float(p_values[1][column]),
         )
     first, second = (compared.sides[place].name for place in places)
-    pair = ModelPair(first=first, second=second, findings=findings, mean=_mean(compared, gap), sentence="")
+    pair = ModelPair(first=first, second=second, findings=findings, mean=mean_of(gap, compared.findings), sentence="")
     return pair.model_copy(update={"sentence": _sentence(pair)})
 
 
@@ -224,7 +222,7 @@ def _sentence(pair: ModelPair) -> str:
 
 def _cautions(compared: Compared, bootstrap: int) -> Iterable[str]:
     if _is_phantom(compared):
-        yield "The films are phantoms, made up by hilum: the figures say nothing about people."
+        yield MADE_UP
     for side in compared.sides:
         if side.evaluation and side.evaluation.leaked:
             yield f"Patients of {side.name}'s training set are among these films: its figures flatter."
