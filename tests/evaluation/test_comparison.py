@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss
 
 from hilum.errors import DataError
-from hilum.evaluation import compare_models, evaluate_arrays
+from hilum.evaluation import compare_models, evaluate_arrays, evaluate_predictions
 from hilum.evaluation.origin import Origin
 from hilum.evaluation.prediction_file import write_predictions
 from hilum.metrics import auroc, holm, paired_delong, paired_difference
@@ -419,3 +419,18 @@ def test_a_finding_without_films_is_undefined_with_its_reason(tmp_path, truth, g
         assert math.isnan(nodule.p_holm)
         assert pair.measures[name].mean.findings == ("Effusion", "Mass")
     assert math.isfinite(pair.measures["specificity"].findings["Nodule"].difference.value)
+
+
+def test_predictions_that_are_not_those_of_the_evaluation_beside_them_are_refused(tmp_path, truth, good, poor):
+    theirs = write(tmp_path / "theirs.csv", poor, truth)
+    for name in ("a", "b"):
+        folder = tmp_path / name
+        given = write(tmp_path / f"{name}.csv", good, truth)
+        evaluation = evaluate_predictions(given, None, predictions_path=folder / "predictions.csv", bootstrap=0)
+        (folder / "evaluation.json").write_text(evaluation.to_json())
+    assert compare_models([tmp_path / "a", theirs], bootstrap=0).models[0].auroc
+    edited = (tmp_path / "a" / "predictions.csv").read_text().replace("0.", "0.0", 1)
+    (tmp_path / "a" / "predictions.csv").write_text(edited)
+    with pytest.raises(DataError, match=r"is not what evaluation\.json beside it was made of"):
+        compare_models([tmp_path / "a", theirs], bootstrap=0)
+    assert compare_models([tmp_path / "a" / "predictions.csv", theirs], bootstrap=0).models  # a file is what it is

@@ -170,3 +170,26 @@ def test_thresholds_of_the_judged_films_are_a_red_flag(files):
         files[0], None, thresholds={"Mass": 0.3}, thresholds_from="the judged films", bootstrap=0
     )
     assert [flag.code for flag in found.red_flags] == ["thresholds_from_test"]
+
+
+def test_patients_that_cannot_be_told_apart_and_thresholds_that_are_missing_are_said(files, tmp_path):
+    test, validation = files
+    found = evaluate_predictions(test, None, fit_on=validation, bootstrap=0)
+    assert any(warning.startswith("Whether patients of validation.csv are among") for warning in found.warnings)
+    assert not any("No threshold could be chosen" in warning for warning in found.warnings)
+    few = write(tmp_path / "few.csv", (*made_up(1, seed=2)[:2], np.array([900, 900])))
+    found = evaluate_predictions(test, None, fit_on=few, bootstrap=0)
+    (said,) = (warning for warning in found.warnings if "No threshold could be chosen" in warning)
+    assert "too few films with or without it in few.csv" in said
+
+
+def test_with_labels_for_both_files_patients_are_told_apart(files, tmp_path):
+    test, validation = files
+    names, labels = [], tmp_path / "labels.csv"
+    rows = ["Image Index,Finding Labels,Patient ID"]
+    for path in files:
+        names = read_predictions(path).image_ids
+        rows += [f"{name},{'Mass' if i % 3 else 'Hernia'},{name.split('-')[1]}" for i, name in enumerate(names)]
+    labels.write_text("\n".join(rows) + "\n")
+    found = evaluate_predictions(test, labels, fit_on=validation, bootstrap=0)
+    assert not any("Whether patients" in warning for warning in found.warnings)

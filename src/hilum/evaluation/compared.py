@@ -12,6 +12,7 @@ from hilum.errors import DataError
 from hilum.evaluation.match import Matched, film_key, match_files
 from hilum.findings import title_of
 from hilum.records import Evaluation
+from hilum.runs import file_digest
 from hilum.wording import count
 
 __all__ = ["Compared", "Side", "read_sides"]
@@ -105,6 +106,12 @@ def _read(path: Path, name: str, labels: Path | None) -> Side:
         )
     judged = folder / "evaluation.json"
     evaluation = Evaluation.from_json(judged.read_bytes(), source=str(judged))
+    written = evaluation.pedigree.answers_digest
+    if written and file_digest(folder / "predictions.csv") != written:
+        raise DataError(
+            f"{folder / 'predictions.csv'} is not what evaluation.json beside it was made of: it was changed since, or "
+            "another study wrote into the same folder. Judge again (`hilum evaluate`), each model into its own folder"
+        )
     return Side(name, match_files(folder / "predictions.csv", labels), evaluation)
 
 

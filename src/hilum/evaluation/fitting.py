@@ -14,7 +14,16 @@ from hilum.findings import NO_FINDING
 from hilum.metrics import patient_folds
 from hilum.records import FindingRule, ReferZone
 
-__all__ = ["Rules", "apply_rules", "cross_fit", "fit", "fit_elsewhere", "keep_order", "to_logits"]
+__all__ = [
+    "Rules",
+    "apply_rules",
+    "cross_fit",
+    "fit",
+    "fit_elsewhere",
+    "keep_order",
+    "patients_are_told_apart",
+    "to_logits",
+]
 
 _SMALLEST = 1e-7
 """A probability of 0 or 1 has no logit; a float32 cannot be nearer to 1."""
@@ -85,8 +94,7 @@ def _refuse_shared(judged: Matched, others: Matched) -> None:
     """Raise LeakError where two files share films or patients."""
     films = judged.keys & others.keys
     shared: set[object] = set()
-    same_labels = judged.truth.digest == others.truth.digest  # else a number may be another patient's there
-    if same_labels and judged.patients is not None and others.patients is not None:
+    if patients_are_told_apart(judged, others) and judged.patients is not None and others.patients is not None:
         shared = set(judged.patients.tolist()) & set(others.patients.tolist())
     if films or shared:
         raise LeakError(
@@ -94,6 +102,11 @@ def _refuse_shared(judged: Matched, others: Matched) -> None:
             f"{others.answers.source}: thresholds and calibration must come from films of other patients. "
             "Leave them out of one of the two, or let hilum cut the judged films (--cross-fit 5)."
         )
+
+
+def patients_are_told_apart(judged: Matched, others: Matched) -> bool:
+    """Say whether both files name patients, and alike; of other labels a number may be another patient's."""
+    return judged.truth.digest == others.truth.digest and judged.patients is not None and others.patients is not None
 
 
 def apply_rules(

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -120,8 +120,8 @@ def evaluate_bundle(
     absent = _absent(store, image_ids[~there])
     logits = predictor.logits_from_store(store, in_store[there], on_progress=on_progress)
     films = _films_of(spec, manifest, rows[there], image_ids[there], logits)
-    if predictions_path:
-        films.write(predictions_path)
+    answers_digest = films.write(predictions_path) if predictions_path else ""
+    origin = _origin(predictor.bundle, manifest, films, absent, split=split, leaked=leaked, command=command)
     rules = Rules(spec.findings, spec.no_finding)
     evaluation = evaluate_arrays(
         films.probabilities,
@@ -134,7 +134,7 @@ def evaluate_bundle(
         prevalences=prevalences,
         attributes=manifest_attributes(manifest, rows[there])
         | (store_attributes(store, in_store[there]) if qualities else {}),
-        origin=_origin(predictor.bundle, manifest, films, absent, split=split, leaked=leaked, command=command),
+        origin=replace(origin, answers_digest=answers_digest),
         bootstrap=bootstrap,
         seed=seed,
     )
@@ -161,9 +161,9 @@ class _Films:
     groups: Shaped[np.ndarray, " image"]
     warnings: tuple[str, ...]
 
-    def write(self, path: Path) -> None:
-        """Write probabilities, labels and patients' running numbers."""
-        write_predictions(
+    def write(self, path: Path) -> str:
+        """Write probabilities, labels and patients' running numbers; return the file's digest."""
+        return write_predictions(
             path,
             self.image_ids,
             self.probabilities,

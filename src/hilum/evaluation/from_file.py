@@ -1,6 +1,7 @@
 """Evaluate probabilities that lie in a file against labels that lie in another."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,18 +10,30 @@ from jaxtyping import Shaped
 
 from hilum.errors import InvalidValueError
 from hilum.evaluation.column import Columns, make_columns
-from hilum.evaluation.fitting import apply_rules, cross_fit, fit_elsewhere, keep_order, to_logits
+from hilum.evaluation.fitting import (
+    apply_rules,
+    cross_fit,
+    fit_elsewhere,
+    keep_order,
+    patients_are_told_apart,
+    to_logits,
+)
 from hilum.evaluation.honesty import cross_fitted, judge_standing, official_part, thresholds_from_test
 from hilum.evaluation.match import Matched, match_files
 from hilum.evaluation.origin import Origin
 from hilum.evaluation.prediction_file import write_predictions
 from hilum.evaluation.study import evaluate_columns
+from hilum.findings import title_of
 from hilum.metrics import Resamples
 from hilum.records import Evaluation, RedFlag
 
 __all__ = ["evaluate_predictions"]
 
 _JUDGED = ("these films", "the judged films")
+_UNTOLD = (
+    "Whether patients of {} are among the judged ones is unknown, since nothing names them alike in both: if they are, "
+    "thresholds and calibration flatter. Give the labels of both with their patients (--labels)."
+)
 
 
 def evaluate_predictions(
@@ -72,15 +85,16 @@ def evaluate_predictions(
         judged = _cross_fitted(matched, folds, seed)
     else:
         judged = _as_given(matched, thresholds or {}, thresholds_from)
+    origin = _origin(matched, judged, command=command, title=title)
     if predictions_path:
-        _write(predictions_path, matched, judged.columns, as_given=bool(folds))
+        origin = replace(origin, answers_digest=_write(predictions_path, matched, judged.columns, as_given=bool(folds)))
     return evaluate_columns(
         judged.columns,
         Resamples(judged.columns.members, bootstrap, seed),
         thresholds_from=judged.chosen_on,
         prevalences=prevalences or {},
         attributes=_attributes(matched),
-        origin=_origin(matched, judged, command=command, title=title),
+        origin=origin,
     )
 
 
@@ -90,6 +104,7 @@ class _Judged(NamedTuple):
     columns: Columns
     chosen_on: dict[str, str]
     red_flags: tuple[RedFlag, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def _fitted_elsewhere(matched: Matched, others: Matched) -> _Judged:
@@ -97,7 +112,12 @@ def _fitted_elsewhere(matched: Matched, others: Matched) -> _Judged:
     columns = apply_rules(
         rules, to_logits(matched.probabilities), matched.targets, findings=matched.findings, groups=matched.patients
     )
-    return _Judged(keep_order(columns, matched.probabilities), dict.fromkeys(rules.all, others.answers.source))
+    warnings = (
+        *(() if patients_are_told_apart(matched, others) else (_UNTOLD.format(others.answers.source),)),
+        *_without_threshold(columns, others.answers.source),
+    )
+    chosen_on = dict.fromkeys(rules.all, others.answers.source)
+    return _Judged(keep_order(columns, matched.probabilities), chosen_on, warnings=warnings)
 
 
 def _cross_fitted(matched: Matched, folds: int, seed: int) -> _Judged:
@@ -110,7 +130,18 @@ def _cross_fitted(matched: Matched, folds: int, seed: int) -> _Judged:
         seed=seed,
     )
     chosen_on = dict.fromkeys(columns.names, f"the judged films, {folds} folds by patient")
-    return _Judged(keep_order(columns, matched.probabilities), chosen_on, (cross_fitted(folds),))
+    warnings = tuple(_without_threshold(columns, "one of the folds"))
+    return _Judged(keep_order(columns, matched.probabilities), chosen_on, (cross_fitted(folds),), warnings)
+
+
+def _without_threshold(columns: Columns, where: str) -> Iterable[str]:
+    """Say which findings of those called had no threshold to be called from."""
+    none = [title_of(name) for name, cut in zip(columns.names, columns.cuts.T, strict=True) if np.isnan(cut).all()]
+    if none:
+        yield (
+            f"No threshold could be chosen for {', '.join(none)}: too few films with or without it in {where}. "
+            "Nothing is called there."
+        )
 
 
 def _as_given(matched: Matched, thresholds: Mapping[str, float], thresholds_from: str) -> _Judged:
@@ -141,7 +172,7 @@ def _origin(matched: Matched, judged: _Judged, *, command: str, title: str) -> O
         phantom=truth.phantom,
         nih=truth.nih,
         counts=matched.counts,
-        warnings=matched.warnings,
+        warnings=(*judged.warnings, *matched.warnings),
         red_flags=(*standing.red_flags, *judged.red_flags),
         comparable=standing.comparable,
         comparable_note=standing.note,
@@ -154,10 +185,10 @@ def _attributes(matched: Matched) -> dict[str, Shaped[np.ndarray, " image"]]:
     return dict(matched.attributes) | ({"official list": part} if len(set(part.tolist()) - {""}) > 1 else {})
 
 
-def _write(path: Path, matched: Matched, columns: Columns, *, as_given: bool) -> None:
+def _write(path: Path, matched: Matched, columns: Columns, *, as_given: bool) -> str:
     """Write the judged probabilities; those given where folds have maps of their own, and so no common order."""
     n = len(matched.findings)  # the derived No Finding, if there is one, stands behind these
-    write_predictions(
+    return write_predictions(
         path,
         matched.image_ids,
         matched.probabilities if as_given else columns.probabilities[:, :n],

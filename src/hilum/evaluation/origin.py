@@ -22,6 +22,7 @@ class Origin:
         split_digest: Of the split.
         bundle_digest: Of the bundle; empty where probabilities came from a file.
         predictions_digest: Of that file; empty where a bundle answered.
+        answers_digest: Of the ``predictions.csv`` that was written; empty where none was.
         phantom: Whether the films are made up.
         leaked: Whether training patients were allowed in.
         nih: Whether films and labels are ChestX-ray14's.
@@ -39,6 +40,7 @@ class Origin:
     split_digest: str = ""
     bundle_digest: str = ""
     predictions_digest: str = ""
+    answers_digest: str = ""
     phantom: bool = False
     leaked: bool = False
     nih: bool = False
@@ -85,4 +87,5 @@ def make_pedigree(
         thresholds_from=thresholds_from,
         bundle_digest=origin.bundle_digest,
         predictions_digest=origin.predictions_digest,
+        answers_digest=origin.answers_digest,
     )

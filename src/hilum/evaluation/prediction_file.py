@@ -1,6 +1,7 @@
 """Probabilities from a CSV file, hilum's own or another program's, and the one that hilum writes."""
 
 import csv
+import hashlib
 import io
 import math
 import re
@@ -112,7 +113,7 @@ def write_predictions(
     findings: Sequence[str],
     targets: Float[np.ndarray, "image finding"],
     groups: Shaped[np.ndarray, " image"] | None,
-) -> None:
+) -> str:
     """Write what :func:`read_predictions` reads: probabilities, labels, and which films are of one patient.
 
     Args:
@@ -122,6 +123,9 @@ def write_predictions(
         findings: Names of the columns.
         targets: 1 present, 0 absent, NaN unknown, which stands as nothing.
         groups: The patient of each film; a running number is written, never who it is. None if unknown.
+
+    Returns:
+        sha256 of the file, by which an evaluation knows it again.
 
     Raises:
         StorageError: The disk is full or cannot be written.
@@ -135,6 +139,7 @@ def write_predictions(
     rows = zip(image_ids, members, probabilities.tolist(), cells, strict=True)
     writer.writerows([image_id, member, *row, *labels] for image_id, member, row, labels in rows)
     write_text(path, text.getvalue())
+    return hashlib.sha256(text.getvalue().encode()).hexdigest()
 
 
 def _groups(table: LabelTable, rows: Sequence[int]) -> tuple[str, ...] | None:
