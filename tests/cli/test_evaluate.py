@@ -140,6 +140,7 @@ def test_files_of_others(hilum, files, tmp_path):
     assert {"low", "high"} <= set(written["macro"]["auroc"])
     assert (out / "report.html").stat().st_size > 1000
     assert "40 films evaluated" in answer.out
+    assert "\n 0 " not in answer.out
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "compare", "localise"])

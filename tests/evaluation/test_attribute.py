@@ -42,6 +42,7 @@ def test_a_manifests_table_and_nihs_columns_say_the_same():
 def test_bands_and_quarters_stand_in_the_order_of_their_text():
     assert sorted(AGE_BANDS) == list(AGE_BANDS)
     assert sorted(QUARTERS) == list(QUARTERS)
+    assert all("quarter" in name for name in QUARTERS)  # each speaks for itself, alone in a sentence
 
 
 def test_quarters_hold_equally_many_films():

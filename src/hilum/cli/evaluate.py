@@ -182,5 +182,6 @@ def _evaluate_file(
     page = write_report(out / "report.html", evaluation)
     show_evaluation(evaluation)
     for reason, n in evaluation.counts.items():
-        say(f"{n:,} {reason if n != 1 else reason.replace('films', 'film', 1)}")
+        if n:
+            say(f"{n:,} {reason if n != 1 else reason.replace('films', 'film', 1)}")
     wrote(out / "evaluation.json", out / "predictions.csv", page)

@@ -14,7 +14,7 @@ __all__ = ["AGE_BANDS", "film_attributes", "manifest_attributes", "quality_attri
 AGE_BANDS = ("0-19", "20-39", "40-59", "60-79", "80+")
 """Years of age, both ends included."""
 
-QUARTERS = ("1 (lowest quarter)", "2", "3", "4 (highest quarter)")
+QUARTERS = ("1st quarter (lowest)", "2nd quarter", "3rd quarter", "4th quarter (highest)")
 
 _BAND_YEARS, _OLDEST_YEARS = 20, 110
 _QUALITY_PX, _BLOCK = 256, 64
