@@ -11,7 +11,7 @@ from hilum.findings import NIH_FINDINGS, NO_FINDING
 from hilum.metrics import derive_no_finding
 from hilum.records import ReferZone
 
-__all__ = ["FIXED_THRESHOLD", "Columns", "make_columns"]
+__all__ = ["FIXED_THRESHOLD", "Columns", "check_films", "make_columns"]
 
 FIXED_THRESHOLD = 0.5
 
@@ -79,6 +79,7 @@ def make_columns(
         UnknownNameError: A threshold or a zone for a finding that is not evaluated.
     """
     probabilities, targets = np.asarray(probabilities, np.float64), np.asarray(targets, np.float64)
+    members = check_films(probabilities, targets, findings, groups)
     _check(probabilities, targets, findings)
     names, zones = tuple(findings), refer or {}
     derived = set(NIH_FINDINGS) <= set(names) and NO_FINDING not in names
@@ -94,18 +95,32 @@ def make_columns(
     low = np.array([zones[name].low if name in zones else np.nan for name in names])
     high = np.array([zones[name].high if name in zones else np.nan for name in names])
     cuts, low, high = (np.broadcast_to(row, targets.shape) for row in (cuts, low, high))
-    members = None if groups is None else np.asarray(groups)
-    if members is not None and members.shape != (len(targets),):
-        raise InvalidValueError(f"groups have shape {members.shape}, expected ({len(targets)},): one patient per film")
     return Columns(names, probabilities, probabilities, targets, cuts, low, high, zones, members, derived)
 
 
-def _check(probabilities: PerFilm, targets: PerFilm, findings: Sequence[str]) -> None:
+def check_films(
+    probabilities: Float[np.ndarray, "..."],
+    targets: Float[np.ndarray, "..."],
+    findings: Sequence[str],
+    groups: Shaped[np.ndarray, "..."] | None,
+) -> Shaped[np.ndarray, " image"] | None:
+    """Return the patient of each film; None if unknown.
+
+    Raises:
+        InvalidValueError: Shapes that do not fit.
+    """
     if probabilities.ndim != 2 or probabilities.shape[1] != len(findings) or targets.shape != probabilities.shape:
         raise InvalidValueError(
             f"probabilities have shape {probabilities.shape}, targets {targets.shape}: expected one row per film and "
             f"{len(findings)} columns, one per finding"
         )
+    members = None if groups is None else np.asarray(groups)
+    if members is not None and members.shape != (len(targets),):
+        raise InvalidValueError(f"groups have shape {members.shape}, expected ({len(targets)},): one patient per film")
+    return members
+
+
+def _check(probabilities: PerFilm, targets: PerFilm, findings: Sequence[str]) -> None:
     if not len(probabilities):
         raise InvalidValueError("there is no film to evaluate")
     twice = [name for name in dict.fromkeys(findings) if list(findings).count(name) > 1]

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int64, Real, Shaped
 
 from hilum.errors import InvalidValueError
+from hilum.evaluation.column import check_films
 from hilum.evaluation.tally import estimate, estimate_error, with_ends
 from hilum.findings import NO_FINDING
 from hilum.metrics import (
@@ -83,7 +84,8 @@ def evaluate_subgroups(
         InvalidValueError: Shapes that do not fit, a probability that is NaN, or a target that is none of 0, 1, NaN.
     """
     probabilities, targets = np.asarray(probabilities, np.float64), np.asarray(targets, np.float64)
-    members = _check(probabilities, targets, findings, groups)
+    known = check_films(probabilities, targets, findings, groups)
+    members = np.arange(len(targets)) if known is None else known
     draws = draw_patients(members, n_replicates=min(bootstrap, _MOST_RESAMPLES), seed=seed)
     scores = probabilities if scores is None else np.asarray(scores, np.float64)
     subgroups: list[Subgroup] = []
@@ -108,25 +110,6 @@ def evaluate_subgroups(
         notes.append(f"Intervals of subgroups are from {_MOST_RESAMPLES:,} resamples.")
     unknown = {name: sum(not level for level in levels) for name, levels in attributes.items()}
     return SubgroupStudy(subgroups=tuple(subgroups), unknown=unknown, smallest=SMALLEST, note=" ".join(notes))
-
-
-def _check(
-    probabilities: Float[np.ndarray, "..."],
-    targets: Float[np.ndarray, "..."],
-    findings: Sequence[str],
-    groups: Shaped[np.ndarray, "..."] | None,
-) -> Shaped[np.ndarray, " image"]:
-    """Return the patient of each film, each film its own where patients are unknown."""
-    n_images = len(probabilities)
-    if probabilities.shape != (n_images, len(findings)) or targets.shape != probabilities.shape:
-        raise InvalidValueError(
-            f"probabilities have shape {probabilities.shape}, targets {targets.shape}: expected one row per film and "
-            f"{len(findings)} columns, one per finding"
-        )
-    members = np.arange(n_images) if groups is None else np.asarray(groups)
-    if members.shape != (n_images,):
-        raise InvalidValueError(f"groups have shape {members.shape}, expected ({n_images},): one patient per film")
-    return members
 
 
 @dataclass(frozen=True, eq=False)
