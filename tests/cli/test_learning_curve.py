@@ -24,6 +24,7 @@ def test_parts_become_a_curve_and_are_not_trained_twice(hilum, films, recipe, tm
     assert [path.name for path in sorted(out.glob("part-*"))] == ["part-0.4-seed-0", "part-0.7-seed-0", "part-1-seed-0"]
     for words in ("part 2/3: 0.7 of the training patients, seed 0", "doubling brings (95 %)", "never on test films"):
         assert words in answer.out
+    assert "3 of 3 parts were best in their last epoch" in answer.out
     curve = LearningCurve.from_json((out / "learning_curve.json").read_text())
     manifest = read_manifest(films.manifest)
     assert curve.pedigree.n_images == len(manifest.rows("validation"))

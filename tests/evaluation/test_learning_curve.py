@@ -1,6 +1,7 @@
 """AUROC over the number of films: the points, the law, its interval, and where there is none."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -167,3 +168,16 @@ def test_no_part_or_a_missing_one_is_refused(rising, truth):
         measure_growth(rising[1:], *truth, findings=FINDINGS)
     with pytest.raises(InvalidValueError, match="expected 8 parts, got 9"):
         measure_growth([*rising, rising[0]], *truth, findings=FINDINGS)
+
+
+def test_a_part_that_is_not_all_is_not_called_all(truth, rising):
+    half = [part for part in rising if part.fraction < 1]
+    sentence = measure_growth(half, *truth, findings=FINDINGS, bootstrap=0).sentence
+    assert sentence.startswith("Doubling 400 of your training films (50 %) would bring about +0.")
+
+
+def test_parts_that_were_cut_short_are_counted(truth, rising, curve):
+    short = [replace(part, cut_short=part.fraction < 0.3) for part in rising]
+    said = measure_growth(short, *truth, findings=FINDINGS, bootstrap=0).warnings
+    assert any(warning.startswith("4 of 8 parts were best in their last epoch") for warning in said)
+    assert not any("last epoch" in warning for warning in curve.warnings)

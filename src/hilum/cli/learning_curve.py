@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hilum.data import Manifest, PixelStore
     from hilum.evaluation import TrainedPart
     from hilum.records import GrowthCurve, LearningCurve
+    from hilum.runs import Run
     from hilum.training import Recipe
 
 __all__ = ["learning_curve"]
@@ -147,7 +148,15 @@ class _Course:
             n_patients=part.table["patient_id"].iloc[there].nunique(),
             scores=Predictor(bundle).logits_from_store(self.pixels, self.judged.in_store),
             bundle_digest=bundle.digest,
+            cut_short=_best_at_the_end(run),
         )
+
+
+def _best_at_the_end(run: "Run") -> bool:
+    events = list(run.journal.read())
+    end = next(event for event in events if event["kind"] == "end")
+    last = [event["epoch"] for event in events if event["kind"] == "epoch"][-1]
+    return bool(end["best_epoch"] == last)
 
 
 def _numbers(text: str, kind: "Callable[[str], _Value]", option: str) -> list[_Value]:

@@ -40,6 +40,7 @@ class TrainedPart:
         n_patients: Their patients.
         scores: Any increasing function of the probability, of every validation film.
         bundle_digest: The model.
+        cut_short: Whether it was best in its last epoch: more epochs might have made it better.
     """
 
     fraction: float
@@ -48,6 +49,7 @@ class TrainedPart:
     n_patients: int
     scores: Float64[np.ndarray, "image finding"]
     bundle_digest: str = ""
+    cut_short: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +112,11 @@ def measure_growth(
         findings=dict(zip(findings, curves[:-1], strict=True)),
         mean=curves[-1],
         mean_findings=tuple(findings[column] for column in kept),
-        sentence=_sentence(curves[-1].law, int(n_images[-1].mean()), len(kept)),
-        warnings=tuple(_cautions(origin, curves[:-1], findings, n_seeds=n_seeds, n_kept=len(kept))),
+        sentence=_sentence(curves[-1].law, ordered[-1], len(kept)),
+        warnings=(
+            *_cautions(origin, curves[:-1], findings, n_kept=len(kept)),
+            *_training_cautions(ordered),
+        ),
         phantom=origin.phantom,
     )
 
@@ -235,28 +240,44 @@ def _how(bootstrap: int, n_seeds: int) -> str:
     return f"95 %, percentiles over {bootstrap:,} resamples of validation patients and of {seeds}"
 
 
-def _sentence(law: FittedLaw, n_images: int, n_findings: int) -> str:
+def _sentence(law: FittedLaw, largest: Sequence[TrainedPart], n_findings: int) -> str:
+    """Say what doubling brings, of all training films or, if they were not all trained on, of the largest part's."""
+    n_images = int(np.mean([part.n_images for part in largest]))
+    share = largest[0].fraction
+    films = (
+        f"your {n_images:,} training films"
+        if share == 1
+        else f"{n_images:,} of your training films ({100 * share:g} %)"
+    )
     gain = law.doubling
     if not math.isfinite(gain.value):
         return f"What more films would bring cannot be said: {gain.reason}."
     span = f" ({gain.low:.3f} to {gain.high:.3f})" if math.isfinite(gain.low) else ""
     return (
-        f"Doubling your {n_images:,} training films would bring about {gain.value:+.3f}{span} of mean AUROC over "
+        f"Doubling {films} would bring about {gain.value:+.3f}{span} of mean AUROC over "
         f"{n_findings} finding{'' if n_findings == 1 else 's'}."
     )
 
 
-def _cautions(
-    origin: Origin, curves: Sequence[GrowthCurve], findings: Sequence[str], *, n_seeds: int, n_kept: int
-) -> Iterable[str]:
+def _training_cautions(ordered: Sequence[Sequence[TrainedPart]]) -> Iterable[str]:
+    if len(ordered[0]) == 1:
+        yield "One seed alone: how much chance in training moves a point is unknown, and intervals are too narrow."
+    parts = [part for row in ordered for part in row]
+    n_short = sum(part.cut_short for part in parts)
+    if n_short:
+        yield (
+            f"{n_short} of {len(parts)} parts were best in their last epoch: with more epochs they may get better, the "
+            "small ones most of all, which take the fewest steps. Until then more films look better than they are."
+        )
+
+
+def _cautions(origin: Origin, curves: Sequence[GrowthCurve], findings: Sequence[str], *, n_kept: int) -> Iterable[str]:
     if origin.phantom:
         yield MADE_UP
     yield (
         "Checkpoints were chosen on the same validation films, so the figures flatter a little at every size; the test "
         "films were not looked at."
     )
-    if n_seeds == 1:
-        yield "One seed alone: how much chance in training moves a point is unknown, and intervals are too narrow."
     few = [
         f"{title_of(name)} ({curve.n_positive})"
         for name, curve in zip(findings, curves, strict=True)

@@ -120,30 +120,30 @@ def _model_table(comparison: Comparison) -> Table:
 
 def _means_table(pair: ModelPair, both: tuple[ComparedModel, ComparedModel]) -> Table:
     """Return, a row per measure, the means of both models, their difference, and how many findings' outlast Holm."""
-    table = Table((*(model.name for model in both), "difference", "findings that last"))
+    table = Table(("difference", "findings that last", *(model.name for model in both)))
     undefined = "undefined for every finding"
     auroc = (table.estimate(model.mean, undefined) for model in both)
     gap = table.estimate(pair.mean, undefined, difference=True)
-    table.add("AUROC", *auroc, gap, Cell(f"{pair.n_lasting} of {pair.mean.n_findings}"))
+    table.add("AUROC", gap, Cell(f"{pair.n_lasting} of {pair.mean.n_findings}"), *auroc)
     for name, found in pair.measures.items():
         means = (table.estimate(model.measures[name].mean, undefined) for model in both)
         gap = table.estimate(found.mean, undefined, difference=True)
-        table.add(COMPARED_MEASURES[name], *means, gap, Cell(f"{found.n_lasting} of {found.mean.n_findings}"))
+        table.add(COMPARED_MEASURES[name], gap, Cell(f"{found.n_lasting} of {found.mean.n_findings}"), *means)
     return table
 
 
 def _measure_table(name: str, pair: ModelPair, both: tuple[ComparedModel, ComparedModel]) -> Table:
     """Return both models and their difference in one measure, finding by finding."""
-    table = Table((*(model.name for model in both), "difference", "p after Holm", "lasts"))
+    table = Table(("difference", "p after Holm", "lasts", *(model.name for model in both)))
     for finding, found in pair.measures[name].findings.items():
         own = [model.measures[name].findings[finding] for model in both]
         reason = next((value.reason for value in own if value.reason), "") or _UNVARIED
         table.add(
             title_of(finding),
-            *(table.estimate(value, value.reason) for value in own),
             table.estimate(found.difference, reason, difference=True),
             _p_cell(table, found.p_holm, reason),
             Cell(_lasts(found)),
+            *(table.estimate(value, value.reason) for value in own),
         )
     return table
 
