@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from made_up import made_up
 from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
@@ -32,13 +33,6 @@ NAN = float("nan")
 CUT = 0.4
 
 
-def made_up(n_images=300, n_findings=14, seed=0):
-    generator = np.random.default_rng(seed)
-    targets = (generator.random((n_images, n_findings)) < 0.25).astype(float)
-    logits = 2 * targets - 1.5 + generator.normal(size=targets.shape)
-    return 1 / (1 + np.exp(-logits)), targets, generator.integers(0, 80, n_images)
-
-
 def zone(low=0.2, high=0.6):
     return ReferZone(
         low=low, high=high, allowed_missed=0.1, allowed_false_alarms=0.1, n_patients_with=50, n_patients_without=90,
@@ -48,7 +42,7 @@ def zone(low=0.2, high=0.6):
 
 @pytest.fixture(scope="module")
 def data():
-    return made_up()
+    return made_up(300, prevalence=0.25, n_patients=80)
 
 
 @pytest.fixture(scope="module")

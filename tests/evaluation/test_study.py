@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from made_up import made_up
 from sklearn.metrics import classification_report, confusion_matrix, roc_auc_score
 
 from hilum.errors import InvalidValueError, UnknownNameError
@@ -16,13 +17,6 @@ from hilum.metrics import (
 from hilum.records import Evaluation
 
 NAN = float("nan")
-
-
-def made_up(n_images=400, n_findings=14, seed=0, prevalence=0.2):
-    generator = np.random.default_rng(seed)
-    targets = (generator.random((n_images, n_findings)) < prevalence).astype(float)
-    logits = 2 * targets - 1.5 + generator.normal(size=targets.shape)
-    return 1 / (1 + np.exp(-logits)), targets, generator.integers(0, 100, n_images)
 
 
 def study(probabilities, targets, groups=None, findings=NIH_FINDINGS, bootstrap=40, **options):

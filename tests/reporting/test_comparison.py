@@ -4,6 +4,7 @@ import math
 import re
 
 import pytest
+from made_up import pedigree
 
 from hilum.records import (
     ComparedMeasure,
@@ -14,7 +15,6 @@ from hilum.records import (
     MacroMetric,
     MeasureDifference,
     ModelPair,
-    Pedigree,
     RankMetric,
 )
 from hilum.reporting import write_comparison
@@ -51,21 +51,7 @@ def make(*pairs, **changed):
         )
         for name in names
     )
-    pedigree = Pedigree(
-        command="hilum compare a b",
-        commit="c" * 40,
-        version="1",
-        date="2025-01-01",
-        data_digest="d" * 64,
-        split="test",
-        n_images=100,
-        n_patients=40,
-        intervals="95 %",
-        n_bootstrap=10,
-        seed=0,
-        thresholds_from="none",
-    )
-    given = {"title": "a against b", "pedigree": pedigree, "models": models, "pairs": pairs}
+    given = {"title": "a against b", "pedigree": pedigree(), "models": models, "pairs": pairs}
     return Comparison(**{**given, "counts": {"films compared": 100}, "warnings": ("Mind <this>.",), **changed})
 
 

@@ -4,8 +4,9 @@ import math
 import re
 
 import pytest
+from made_up import pedigree
 
-from hilum.records import Estimate, FittedLaw, GrowthCurve, Interval, LearningCurve, LearningPart, Pedigree
+from hilum.records import Estimate, FittedLaw, GrowthCurve, Interval, LearningCurve, LearningPart
 from hilum.reporting import write_learning_curve
 
 SIZES = (1000.0, 2000.0, 4000.0)
@@ -36,20 +37,6 @@ def make(**changed):
         "Mass": GrowthCurve(n_positive=9, auroc=points[::-1], law=no_law("it does not rise")),
         "Hernia": GrowthCurve(n_positive=0, auroc=(Interval(),) * 3, law=no_law("no values")),
     }
-    pedigree = Pedigree(
-        command="hilum learning-curve",
-        commit="",
-        version="1",
-        date="2025-01-01",
-        data_digest="d" * 64,
-        split="validation",
-        n_images=500,
-        n_patients=200,
-        intervals="95 %",
-        n_bootstrap=9,
-        seed=0,
-        thresholds_from="none",
-    )
     part = LearningPart(
         fraction=0.25,
         seed=7,
@@ -60,7 +47,7 @@ def make(**changed):
     )
     given = {
         "title": "tiny on <films>",
-        "pedigree": pedigree,
+        "pedigree": pedigree(split="validation", n_images=500, n_patients=200),
         "parts": (part,),
         "n_images": SIZES,
         "findings": findings,

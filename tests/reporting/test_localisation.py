@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from made_up import pedigree
 
 from hilum.evaluation.map_scores import FilmMap, measure_film, measure_film_mask, score_maps
 from hilum.metrics import patient_folds
-from hilum.records import Localisation, Pedigree, RedFlag
+from hilum.records import Localisation, RedFlag
 from hilum.reporting import MarkedFilm, write_localisation
 from hilum.reporting.localisation import draw_marks
 
@@ -27,10 +28,6 @@ def make_study(n_films=8, *, masked=False, **changes):
             film.mask_maps.update(measure_film_mask(heat, MASK, rng, tolerance=0.0))
     folds = patient_folds(np.array([film.patient for film in films]), 3)
     findings, overall, *_ = score_maps(films, folds, bootstrap=20)
-    pedigree = Pedigree(
-        command="hilum localise", commit="", version="0", date="", data_digest="m", split="test", n_images=n_films,
-        n_patients=n_films, intervals="95 %", n_bootstrap=20, seed=0, thresholds_from="folds",
-    )  # fmt: skip
     given = {
         "title": "boxes on films",
         "method": "grad_cam",
@@ -42,7 +39,7 @@ def make_study(n_films=8, *, masked=False, **changes):
         "counts": {"boxes judged": n_films},
         "red_flags": (),
         "warnings": ("Few <films>.",),
-        "pedigree": pedigree,
+        "pedigree": pedigree(n_images=n_films, n_patients=n_films),
     }
     return Localisation(**{**given, **changes})
 
