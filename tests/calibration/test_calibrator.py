@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.linalg import eigh
 from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
@@ -178,7 +179,7 @@ def test_unknown_targets_are_left_out_of_everything(method):
 
 
 def test_the_covariance_is_the_sandwich_over_patients():
-    logits, targets = made_up(5, n=400)
+    logits, targets = (np.repeat(part, 5) for part in made_up(5, n=80))  # five films of a patient are copies of one
     patients = np.arange(400) // 5
     found = fit_calibration(logits, targets, patients.tolist(), shrinkage=0.5).calibration
     terms = np.column_stack([logits, np.ones(400)])
@@ -192,6 +193,37 @@ def test_the_covariance_is_the_sandwich_over_patients():
     half = 1.959964 * np.sqrt(np.array([1.5, 1]) @ expected @ np.array([1.5, 1]))
     middle = found.slope * 1.5 + found.intercept
     assert (low[0], high[0]) == pytest.approx((expit(middle - half), expit(middle + half)), abs=1e-6)
+
+
+def test_the_covariance_is_nowhere_below_that_of_independent_films():
+    generator = np.random.default_rng(2)
+    logits = generator.normal(size=(300)) - 2
+    targets = (np.arange(300) == logits.argmax()).astype(float)  # one film, which draws the fit to itself
+    found = fit_calibration(logits, targets, shrinkage=1.0).calibration
+    terms = np.column_stack([logits, np.ones(300)])
+    p = expit(terms @ (found.slope, found.intercept))
+    floor = np.linalg.inv(terms.T * (p * (1 - p)) @ terms + np.diag([1.0, 0]))
+    pulls = (p - smoothed(targets))[:, None] * terms
+    sandwich = floor @ (pulls.T @ pulls) @ floor * 300 / 299
+    spread, axes = eigh(sandwich, floor)  # the directions in which both are diagonal, floor being 1
+    back = np.linalg.inv(axes)
+    np.testing.assert_allclose(found.covariance, back.T @ np.diag(np.maximum(spread, 1)) @ back, rtol=1e-5)
+    for other in (floor, sandwich):
+        assert np.linalg.eigvalsh(np.array(found.covariance) - other).min() > -1e-9
+    low, high = probability_interval(found, np.array([0.0]))
+    assert high[0] / low[0] > 5  # of one film nothing much can be known
+
+
+def test_intervals_cover_what_is_true_where_few_films_have_the_finding():
+    generator, covered = np.random.default_rng(0), []
+    for _ in range(200):
+        logits = generator.normal(scale=1.5, size=400) - 2
+        targets = (generator.random(400) < expit(0.8 * logits - 3)).astype(float)
+        if targets.any():
+            low, high = probability_interval(fit_calibration(logits, targets).calibration, np.array([-3.0, -1.0]))
+            truth = expit(np.array([-5.4, -3.8]))
+            covered.append((low <= truth) & (truth <= high))
+    assert np.mean(covered, axis=0).min() > 0.92  # by the sandwich alone it is 0.86
 
 
 @pytest.mark.parametrize("method", ["platt", "temperature", "beta"])
@@ -252,3 +284,16 @@ def test_wrong_input_is_refused(function, message):
 def test_a_wrong_name_gets_the_nearest():
     with pytest.raises(UnknownNameError, match="Did you mean 'platt'"):
         get_calibrator("plat")
+
+
+@pytest.mark.parametrize("method", CALIBRATORS)
+@pytest.mark.parametrize("score", [-30.0, 0.0, 1.3])
+def test_films_of_one_score_get_their_share_and_a_reason(method, score):
+    targets = (np.arange(40) % 4 == 0).astype(float)
+    found = fit_calibration(np.full(40, score), targets, method=method)
+    assert "same raw output" in found.reason
+    chance = apply_map(found.calibration, np.array([score]))[0]
+    low, high = probability_interval(found.calibration, np.array([score]))
+    assert low[0] <= chance <= high[0]
+    if method != "temperature":  # which has no level
+        assert chance == pytest.approx(smoothed(targets).mean() if method != "isotonic" else 0.25, abs=0.02)

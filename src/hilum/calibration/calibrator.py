@@ -21,6 +21,7 @@ _ISOTONIC_PULL = 10.0
 """Films with the finding that Platt's map is worth to isotonic regression, at ``shrinkage`` 1."""
 
 
+_ONE_SCORE = "all films have the same raw output: only the level was fitted"
 _NO_ORDER = "ranked no better than chance: probabilities are nearly the same for all films"
 
 
@@ -166,6 +167,8 @@ def fit_calibration(
     smoothed = np.where(present, (n_positive + 1) / (n_positive + 2), 1 / (n_negative + 2))
     compact = np.unique(groups, return_inverse=True)[1].astype(np.int64)
     found = calibrator(ValidationFilms(x, present, compact, smoothed), shrinkage)
+    if x.min() == x.max():
+        return CalibrationFit(found, _ONE_SCORE)
     return CalibrationFit(found, _NO_ORDER if _is_flat(found) else "")
 
 

@@ -12,8 +12,11 @@ __all__ = ["LOWEST_SLOPE", "LogisticFit", "fit_logistic"]
 LOWEST_SLOPE = 0.01
 """A slope stays above 0, so that the order of the films stays."""
 
+_NOTHING = 1e-12
+
 Terms = Float[np.ndarray, "image term"]
 PerFilm = Float[np.ndarray, " image"]
+Square = Float[np.ndarray, "term term"]
 Numbers = Float[np.ndarray, " term"]
 
 
@@ -42,7 +45,7 @@ def fit_logistic(
         ridge: At least 0.
 
     Source: Liang and Zeger, "Longitudinal data analysis using generalized linear models", Biometrika 1986, for the
-        covariance (a sandwich over patients, times G / (G - 1)).
+        covariance (a sandwich over patients, times G / (G - 1)); departure: never below that of independent films.
     """
     slopes = np.array(is_slope)
     start = slopes.astype(np.float64)
@@ -74,7 +77,12 @@ def _covariance(
     numbers: Numbers,
     slopes: Bool[np.ndarray, " term"],
 ) -> Float[np.ndarray, "term term"]:
-    """Return the sandwich; a number that lies at its bound counts as known, so it has no variance."""
+    """Return the sandwich, in no direction less than with films of strangers and a model that is right.
+
+    A sandwich looks at how far films lie from the fit; few films with the finding draw the fit to themselves, and so it
+    promises too much (with seven patients its 95 % intervals hold the truth in 85 of 100 studies). A number that lies
+    at its bound counts as known, so it has no variance.
+    """
     n_groups = int(groups.max()) + 1
     if n_groups < 2:
         return np.empty((0, 0))
@@ -86,5 +94,20 @@ def _covariance(
     chance = expit(terms @ numbers)
     bread = np.linalg.pinv(kept.T * (chance * (1 - chance)) @ kept + np.diag(ridge[free]))
     pulls = np.stack([np.bincount(groups, weights=column * miss, minlength=n_groups) for column in kept.T])
-    whole[np.ix_(free, free)] = bread @ (pulls @ pulls.T) @ bread * n_groups / (n_groups - 1)
+    sandwich = bread @ (pulls @ pulls.T) @ bread * n_groups / (n_groups - 1)
+    whole[np.ix_(free, free)] = _at_least(sandwich, bread)
+    return whole
+
+
+def _at_least(covariance: Square, floor: Square) -> Square:
+    """Return a covariance that in every direction has the larger variance of the two, or more.
+
+    In the directions where both are diagonal; elsewhere it may have more than either.
+    """
+    spread, axes = np.linalg.eigh(floor)
+    kept = spread > spread.max() * _NOTHING
+    root = axes[:, kept] * np.sqrt(spread[kept])
+    back = (axes[:, kept] / np.sqrt(spread[kept])).T
+    ratio, turn = np.linalg.eigh(back @ covariance @ back.T)
+    whole: Square = root @ (turn * np.maximum(ratio, 1)) @ turn.T @ root.T
     return whole
