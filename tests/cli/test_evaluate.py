@@ -297,6 +297,18 @@ def test_a_run_without_a_bundle_was_not_trained_to_its_end(hilum, films, tmp_pat
     assert "was not trained to its end yet" in answer.sentence
 
 
+def test_a_recalibrated_bundle_never_takes_the_place_of_the_one_that_was_trained(hilum, judged, films):
+    before = (judged / "bundle" / "bundle.json").read_bytes()
+    for source in (("--run", judged), ("--bundle", judged / "bundle")):
+        answer = hilum(
+            "evaluate", *source, "--manifest", films.manifest, "--store", films.store, "--out", judged,
+            "--split", "test", "--recalibrate", "--bootstrap", 10,
+        )  # fmt: skip
+        assert answer.code == 1
+        assert "would put the recalibrated bundle in the place of" in answer.sentence
+    assert (judged / "bundle" / "bundle.json").read_bytes() == before
+
+
 def test_a_bundle_is_recalibrated_on_other_films_and_says_so(hilum, judged, films, tmp_path, monkeypatch):
     monkeypatch.setattr(recalibration, "FEWEST", 2)
     out = tmp_path / "local"

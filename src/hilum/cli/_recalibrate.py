@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hilum.cli._terminal import follow, progress, say, table, wrote
+from hilum.errors import InvalidValueError
 from hilum.findings import title_of
 from hilum.wording import fixed, measured
 
@@ -17,7 +18,11 @@ __all__ = ["recalibrate_into"]
 def recalibrate_into(
     out: Path, bundle: Path, manifest: Path, store: Path, *, split: str | None, settings: "JudgeSettings"
 ) -> None:
-    """Write bundle, ``evaluation.json``, ``before.json``, report and model card into ``out``; print what changed."""
+    """Write bundle, ``evaluation.json``, ``before.json``, report and model card into ``out``; print what changed.
+
+    Raises:
+        InvalidValueError: ``out`` is where the bundle lies, or a run folder.
+    """
     from hilum.cli._study import count_look, show_evaluation
     from hilum.data import PixelStore, read_manifest
     from hilum.evaluation import recalibrate_bundle
@@ -26,6 +31,7 @@ def recalibrate_into(
     from hilum.reporting import model_card, write_card, write_figures, write_report
     from hilum.runs import Ledger, write_text
 
+    _refuse_in_place(out, bundle)
     old = load_bundle(bundle)
     films, pixels = read_manifest(manifest), PixelStore(store)
     with progress("judging") as on_progress:
@@ -50,6 +56,15 @@ def recalibrate_into(
     _show_change(study)
     wrote(out / "bundle", out / "evaluation.json", out / "before.json", page, card)
     follow(f"hilum predict FILM… --bundle {out / 'bundle'}")
+
+
+def _refuse_in_place(out: Path, bundle: Path) -> None:
+    """Refuse to put the new bundle where one lies that was trained: nothing could be compared with it any more."""
+    if (out / "bundle").resolve() == bundle.resolve() or (out / "journal.jsonl").is_file():
+        raise InvalidValueError(
+            f"--out {out} would put the recalibrated bundle in the place of {out / 'bundle'}: expected a folder of its "
+            "own for it"
+        )
 
 
 def _show_change(study: "RecalibrationStudy") -> None:
