@@ -34,7 +34,9 @@ def predictor(request, predictors):
     return predictors(request.param)
 
 
-@pytest.fixture(params=EXPLAINERS)
+@pytest.fixture(
+    params=[pytest.param(name, marks=[pytest.mark.slow] if name == "occlusion" else []) for name in EXPLAINERS]
+)
 def method(request):
     return request.param
 

@@ -25,7 +25,9 @@ def explain(
         list[str] | None,
         typer.Option(help="A finding to explain, whatever its call; by default those present or referred."),
     ] = None,
-    method: Annotated[str, typer.Option(help="How: grad_cam or grad_cam_plus_plus.")] = "grad_cam",
+    method: Annotated[
+        str, typer.Option(help="How: grad_cam, grad_cam_plus_plus, or occlusion, which is slow.")
+    ] = "grad_cam",
 ) -> None:
     """Write a heat map over the film for every finding called present or referred. Not a medical device."""
     from hilum.findings import get_finding

@@ -70,7 +70,9 @@ def localise(
     box_rule: Annotated[
         Literal["stretch", "pad"], typer.Option(help="How films were fitted into that square.")
     ] = "stretch",
-    method: Annotated[str, typer.Option(help="How: grad_cam or grad_cam_plus_plus.")] = "grad_cam",
+    method: Annotated[
+        str, typer.Option(help="How: grad_cam, grad_cam_plus_plus, or occlusion, which is slow.")
+    ] = "grad_cam",
     split: Annotated[str | None, typer.Option(help="The split to judge on; test if not given.")] = None,
     all_films: Annotated[
         bool,

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from hilum.errors import UnknownNameError
 from hilum.explain.grad_cam import grad_cam, grad_cam_plus_plus
+from hilum.explain.occlusion import occlusion
 from hilum.models import FilmModel
 
 __all__ = ["EXPLAINERS", "Explainer", "get_explainer"]
@@ -17,6 +18,7 @@ Explainer = Callable[[FilmModel, Tensor, int], Tensor]
 EXPLAINERS: dict[str, Explainer] = {
     "grad_cam": grad_cam,
     "grad_cam_plus_plus": grad_cam_plus_plus,
+    "occlusion": occlusion,
 }
 
 
