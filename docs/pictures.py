@@ -98,7 +98,9 @@ def _photograph(page: Path, path: Path, *, height_px: int) -> None:
             page.resolve().as_uri(),
         ]
         subprocess.run(command, check=True, capture_output=True, timeout=120)  # noqa: S603 - our own page
-        Image.open(shot).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
+        page_colours = Image.open(shot).convert("RGB")  # rare ones stay: by frequency alone red turns brown
+        few = page_colours.quantize(160, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        few.save(path, optimize=True)
 
 
 def explain(path: Path) -> None:
@@ -121,7 +123,8 @@ def explain(path: Path) -> None:
         colours = overlay(images[film], explain_image(predictor, images[film], finding))
         x = number * (film_px + gap)
         sheet.paste(Image.fromarray(colours).resize((film_px, film_px), Image.Resampling.LANCZOS), (x, 0))
-        caption = f"{finding.replace('_', ' ')} {answers[film][finding].probability:.0%}"
+        probability = answers[film][finding].probability
+        caption = f"{finding.replace('_', ' ')} {'> 99 %' if probability > 0.99 else f'{100 * probability:.0f} %'}"
         draw.text((x + film_px / 2, film_px + caption_px / 2), caption, (220, 220, 220), font, "mm")
     sheet.save(path, quality=82, optimize=True, progressive=True)
 
