@@ -434,3 +434,16 @@ def test_predictions_that_are_not_those_of_the_evaluation_beside_them_are_refuse
     with pytest.raises(DataError, match=r"is not what evaluation\.json beside it was made of"):
         compare_models([tmp_path / "a", theirs], bootstrap=0)
     assert compare_models([tmp_path / "a" / "predictions.csv", theirs], bootstrap=0).models  # a file is what it is
+
+
+def test_a_models_own_numbers_are_those_of_its_evaluation(tmp_path, truth, good, poor):
+    paths = [write(tmp_path / "good.csv", good, truth), write(tmp_path / "poor.csv", poor, truth)]
+    compared = compare_models(paths, bootstrap=50, seed=3).models[0]
+    alone = evaluate_arrays(good, truth[0], findings=FINDINGS, groups=truth[1].astype(str), bootstrap=50, seed=3)
+    mean, macro = compared.mean, alone.macro["auroc"]
+    assert (mean.value, mean.low, mean.high) == pytest.approx((macro.value, macro.low, macro.high))
+    for name in FINDINGS:
+        found, brier = alone.findings[name], compared.measures["brier"].findings[name]
+        for one, other in ((compared.auroc[name], found.auroc), (brier, found.calibration.brier),
+                           (compared.measures["auprc"].findings[name], found.auprc)):  # fmt: skip
+            assert (one.value, one.low, one.high) == pytest.approx((other.value, other.low, other.high))

@@ -4,10 +4,12 @@ from scipy.special import expit
 
 from hilum.calibration import calibrate, fit_rules
 from hilum.errors import DataError, InvalidValueError, LeakError
-from hilum.evaluation import evaluate_predictions, read_predictions, write_predictions
+from hilum.evaluation import Origin, evaluate_predictions, read_predictions, write_predictions
+from hilum.evaluation.column import make_columns
 from hilum.evaluation.fitting import cross_fit, to_logits
+from hilum.evaluation.study import evaluate_columns
 from hilum.findings import NIH_FINDINGS
-from hilum.metrics import patient_folds
+from hilum.metrics import Resamples, patient_folds
 
 FINDINGS = ("Mass", "Effusion")
 
@@ -104,6 +106,44 @@ def test_cross_fitting_keeps_the_order_and_is_flagged(files):
         assert found.findings[name].calibration.ece.value < plain.findings[name].calibration.ece.value
         assert found.findings[name].operating_point.chosen_on == "the judged films, 3 folds by patient"
         assert found.findings[name].refer.in_band in (True, None)
+
+
+def test_cross_fitted_films_are_ordered_by_what_was_given_in_every_subgroup_and_mean():
+    logits, targets, groups = made_up(seed=1)
+    plain, crossed = (
+        make_columns(expit(logits), targets, FINDINGS, groups=groups),
+        cross_fit(logits, targets, findings=FINDINGS, groups=groups, folds=3),
+    )
+    attributes = {"sex": np.where(groups % 2, "male", "female")}
+    before, after = (
+        evaluate_columns(
+            columns,
+            Resamples(groups, 30, 0),
+            thresholds_from={},
+            prevalences={},
+            attributes=attributes,
+            origin=Origin(),
+        )
+        for columns in (plain, crossed)
+    )
+    for one, other in zip(before.subgroups.subgroups, after.subgroups.subgroups, strict=True):
+        assert (one.mean_auroc, one.mean_gap) == (other.mean_auroc, other.mean_gap)
+        assert [f.auroc for f in one.findings.values()] == [f.auroc for f in other.findings.values()]
+    for part in ("macro", "micro", "weighted", "measurable"):
+        assert getattr(before, part) == getattr(after, part)
+    for name in FINDINGS:
+        one, other = before.findings[name], after.findings[name]
+        assert (one.auroc, one.auprc, one.rank, one.roc, one.pr) == (
+            other.auroc,
+            other.auprc,
+            other.rank,
+            other.roc,
+            other.pr,
+        )
+    called = crossed.probabilities[:, 0] >= crossed.cuts[:, 0]
+    women = (attributes["sex"] == "female") & (targets[:, 0] == 1)
+    found = after.subgroups.subgroups[0].findings["Mass"].true_positive_rate
+    assert found.value == pytest.approx(called[women].mean())
 
 
 @pytest.mark.parametrize("fitted", ["folds", "elsewhere"])

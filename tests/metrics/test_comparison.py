@@ -2,10 +2,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import t
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from hilum.errors import InvalidValueError
-from hilum.metrics import bootstrap_ranks, holm, paired_difference, percentile_interval, resampled_p_value
+from hilum.metrics import (
+    bootstrap_ranks,
+    gap_interval,
+    holm,
+    paired_difference,
+    percentile_interval,
+    resampled_p_value,
+)
 
 
 def made_up(seed=0, n=400):
@@ -102,3 +110,33 @@ def test_without_spread_there_is_no_test():
     ):
         assert np.isnan(resampled_p_value(value, spread))
     assert resampled_p_value(0.1, np.array([np.nan, 0.0, 0.2, np.nan])) == resampled_p_value(0.1, np.array([0.0, 0.2]))
+
+
+def test_few_patients_take_the_ends_further_out_and_the_p_value_up():
+    generator = np.random.default_rng(0)
+    spread = generator.normal(size=2000) + 2
+    few, many = gap_interval(spread, n_units=6), gap_interval(spread, n_units=600)
+    assert few[0] < many[0] - 0.4
+    assert few[1] > many[1] + 0.4
+    p = resampled_p_value(2.0, spread, n_units=6)
+    assert p == pytest.approx(2 * t(5).sf(2 / (spread.std(ddof=1) * np.sqrt(6 / 5))))
+    assert resampled_p_value(2.0, spread) < resampled_p_value(2.0, spread, n_units=600) < p
+    assert np.isnan(resampled_p_value(2.0, spread, n_units=1))
+    assert np.isnan(gap_interval(spread, n_units=1)).all()
+    assert np.isnan(gap_interval(np.empty(0), n_units=9)).all()
+
+
+def test_where_five_patients_have_the_finding_the_interval_still_holds():
+    """Two models that are equally good: the difference is 0 in truth, which plain percentiles hold too rarely."""
+    generator, held, plain = np.random.default_rng(0), [], []
+    targets, groups = (np.arange(120) < 5).astype(float)[:, None], np.arange(120)
+    for study in range(200):
+        first, second = (generator.normal(size=(120, 1)) + targets for _ in range(2))
+        found = paired_difference(first, second, targets=targets, groups=groups, n_replicates=200, seed=study)
+        spread = np.subtract(
+            *(bootstrap_ranks(side, targets, groups, n_replicates=200, seed=study).auroc for side in (first, second))
+        )
+        held.append(found.low[0] <= 0 <= found.high[0])
+        low, high = percentile_interval(spread)
+        plain.append(low[0] <= 0 <= high[0])
+    assert np.mean(plain) < 0.92 < 0.93 < np.mean(held)

@@ -5,15 +5,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int64
 
 from hilum.evaluation.compared import Compared, Side
+from hilum.evaluation.tally import estimate, with_ends
 from hilum.metrics import (
     FilmTerms,
     Resamples,
     average_precision,
     brier_terms,
+    count_patients,
+    effective_units,
+    gap_interval,
     holm,
+    logit_interval,
     macro_mean,
     mean_over_findings,
     percentile_interval,
@@ -27,7 +32,15 @@ from hilum.records import (
     MeasureDifference,
 )
 
-__all__ = ["MeasureSpread", "compared_measure", "mean_of", "measure_differences", "measure_side"]
+__all__ = [
+    "MeasureSpread",
+    "compared_measure",
+    "estimate_gap",
+    "mean_of",
+    "measure_differences",
+    "measure_side",
+    "rarer_patients",
+]
 
 _FIXED = "fixed"
 """How the origin of a threshold begins that nobody chose."""
@@ -41,14 +54,24 @@ _NO_FILM = {
 
 @dataclass(frozen=True, eq=False)
 class MeasureSpread:
-    """One measure of one model, or of one minus another: on the films as they are, and on every resample."""
+    """One measure of one model, or of one minus another: on the films as they are, and on every resample.
+
+    Attributes:
+        value: Per finding.
+        spread: Of every resample.
+        n_patients: Behind each, of the rarer kind where both are needed.
+        is_gap: Whether it is a difference.
+    """
 
     value: Float64[np.ndarray, " finding"]
     spread: Float64[np.ndarray, "replicate finding"]
+    n_patients: Int64[np.ndarray, " finding"]
+    is_gap: bool = False
 
     def minus(self, other: "MeasureSpread") -> "MeasureSpread":
         """Return the difference; of the same resamples, so that luck they share cancels."""
-        return MeasureSpread(self.value - other.value, self.spread - other.spread)
+        n_patients = np.minimum(self.n_patients, other.n_patients)
+        return MeasureSpread(self.value - other.value, self.spread - other.spread, n_patients, is_gap=True)
 
 
 def measure_side(
@@ -65,7 +88,9 @@ def measure_side(
     scores, targets = compared.scores[place], compared.targets
     columns = list(zip(scores.T, targets.T, strict=True))
     measured = {
-        "auprc": MeasureSpread(np.array([average_precision(*column) for column in columns]), precision),
+        "auprc": MeasureSpread(
+            np.array([average_precision(*column) for column in columns]), precision, rarer_patients(targets, resamples)
+        ),
         "brier": _spread([brier_terms(*column) for column in columns], resamples),
     }
     thresholds = _thresholds(compared.sides[place], compared.findings)
@@ -76,12 +101,35 @@ def measure_side(
     return measured
 
 
-def mean_of(own: MeasureSpread, findings: Sequence[str]) -> MacroMetric:
-    """Return the mean over the findings that are defined on the films as they are."""
+def rarer_patients(
+    targets: Float64[np.ndarray, "image finding"], resamples: Resamples
+) -> Int64[np.ndarray, " finding"]:
+    """Return per finding how many patients have a film of the rarer kind: with the finding, or without."""
+    rarer: Int64[np.ndarray, " finding"] = np.array(
+        [min(count_patients(column, resamples.member)) for column in targets.T], dtype=np.int64
+    )
+    return rarer
+
+
+def mean_of(own: MeasureSpread, findings: Sequence[str], *, of_areas: bool = False) -> MacroMetric:
+    """Return the mean over the findings that are defined on the films as they are.
+
+    Args:
+        own: What was measured.
+        findings: Names of its columns.
+        of_areas: Of AUROCs of one model, whose interval is that of an evaluation.
+    """
     defined = np.isfinite(own.value)
-    low, high = percentile_interval(mean_over_findings(own.spread[:, defined]))
+    mean, spread = macro_mean(own.value).mean, own.spread[:, defined]
+    means, n_units = mean_over_findings(spread), effective_units(spread, own.n_patients[defined])
+    if of_areas:
+        low, high = logit_interval(mean, means, n_units=n_units)
+    elif own.is_gap:
+        low, high = gap_interval(means, n_units=n_units)
+    else:
+        low, high = (float(end) for end in percentile_interval(means, n_units=n_units))
     names = tuple(name for name, known in zip(findings, defined, strict=True) if known)
-    return MacroMetric(value=macro_mean(own.value).mean, low=float(low), high=float(high), findings=names)
+    return MacroMetric(value=mean, low=low, high=high, findings=names)
 
 
 def compared_measure(name: str, own: MeasureSpread, findings: Sequence[str]) -> ComparedMeasure:
@@ -103,8 +151,10 @@ def measure_differences(
         tests = np.array(
             [
                 [
-                    resampled_p_value(*column)
-                    for column in zip(gaps[at][name].value, gaps[at][name].spread.T, strict=True)
+                    resampled_p_value(value, column, n_units=units)
+                    for value, column, units in zip(
+                        gaps[at][name].value, gaps[at][name].spread.T, gaps[at][name].n_patients, strict=True
+                    )
                 ]
                 for at in places
             ]
@@ -141,13 +191,29 @@ def _rate(
 
 def _spread(terms: Sequence[FilmTerms], resamples: Resamples) -> MeasureSpread:
     above, below = (np.stack(part, axis=1) for part in zip(*terms, strict=True))
-    return MeasureSpread(np.array([float(term.ratio()) for term in terms]), resamples.share(above, below))
+    n_patients = np.array([len(np.unique(resamples.member[counted > 0])) for counted in below.T], dtype=np.int64)
+    return MeasureSpread(np.array([float(term.ratio()) for term in terms]), resamples.share(above, below), n_patients)
 
 
 def _estimates(name: str, own: MeasureSpread, findings: Sequence[str]) -> dict[str, Estimate]:
-    lows, highs = percentile_interval(own.spread)
-    each = zip(findings, own.value.tolist(), lows.tolist(), highs.tolist(), strict=True)
+    each = zip(findings, own.value.tolist(), own.spread.T, own.n_patients.tolist(), strict=True)
     return {
-        finding: Estimate(value=value, low=low, high=high) if math.isfinite(value) else Estimate(reason=_NO_FILM[name])
-        for finding, value, low, high in each
+        finding: estimate_gap(value, spread, n_patients, _NO_FILM[name])
+        if own.is_gap
+        else estimate(
+            np.concatenate([[value], spread]),
+            _NO_FILM[name],
+            **({"n_units": n_patients} if name == "auprc" else {"n_patients": n_patients}),
+        )
+        for finding, value, spread, n_patients in each
     }
+
+
+def estimate_gap(value: float, spread: Float64[np.ndarray, " replicate"], n_patients: int, undefined: str) -> Estimate:
+    """Return a paired difference; an interval without width only where nothing differs."""
+    if math.isnan(value):
+        return Estimate(reason=undefined)
+    low, high = gap_interval(spread, n_units=n_patients)
+    if low == high == value:
+        return Estimate(value=value, low=low, high=high)
+    return with_ends(np.concatenate([[value], spread]), (low, high), undefined)

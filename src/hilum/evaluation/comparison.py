@@ -15,9 +15,11 @@ from hilum.evaluation.compared import Compared, Side, read_sides
 from hilum.evaluation.compared_measures import (
     MeasureSpread,
     compared_measure,
+    estimate_gap,
     mean_of,
     measure_differences,
     measure_side,
+    rarer_patients,
 )
 from hilum.evaluation.origin import Origin, make_pedigree
 from hilum.evaluation.tally import with_ends
@@ -29,14 +31,12 @@ from hilum.metrics import (
     count_patients,
     holm,
     paired_delong,
-    percentile_interval,
 )
 from hilum.metrics import auroc as measure_auroc
 from hilum.records import (
     MEASURABLE_POSITIVES,
     ComparedModel,
     Comparison,
-    Estimate,
     FindingDifference,
     ModelPair,
     RankMetric,
@@ -100,7 +100,7 @@ def _measure(compared: Compared, place: int, groups: Shaped[np.ndarray, " image"
     value = np.array([measure_auroc(*column) for column in zip(scores.T, targets.T, strict=True)])
     ranks = bootstrap_ranks(scores, targets, groups, n_replicates=resamples.n_replicates, seed=resamples.seed)
     others = measure_side(compared, place, ranks.average_precision, resamples)
-    return _Measured(MeasureSpread(value, ranks.auroc), others)
+    return _Measured(MeasureSpread(value, ranks.auroc, rarer_patients(targets, resamples)), others)
 
 
 def _origin(compared: Compared, command: str) -> Origin:
@@ -131,7 +131,7 @@ def _model(compared: Compared, side: Side, own: _Measured, groups: Shaped[np.nda
     return ComparedModel(
         name=side.name,
         auroc=aurocs,
-        mean=mean_of(own.auroc, compared.findings),
+        mean=mean_of(own.auroc, compared.findings, of_areas=True),
         n_images=len(side.matched.image_ids),
         bundle_digest=side.evaluation.pedigree.bundle_digest if side.evaluation else "",
         predictions_digest=side.matched.answers.digest,
@@ -180,16 +180,15 @@ def _pair(
     p_values: tuple[Float64[np.ndarray, " finding"], Float64[np.ndarray, " finding"]],
 ) -> ModelPair:
     gap = measured[0].auroc.minus(measured[1].auroc)
-    lows, highs = percentile_interval(gap.spread)
     findings = {}
     for column, name in enumerate(compared.findings):
         targets = compared.targets[:, column]
         findings[name] = FindingDifference(
-            difference=Estimate(
-                value=float(gap.value[column]),
-                low=float(lows[column]),
-                high=float(highs[column]),
-                reason=_one_class(int((targets == 1).sum()), int((targets == 0).sum())),
+            difference=estimate_gap(
+                float(gap.value[column]),
+                gap.spread[:, column],
+                int(gap.n_patients[column]),
+                _one_class(int((targets == 1).sum()), int((targets == 0).sum())),
             ),
             p_value=float(p_values[0][column]),
             p_holm=float(p_values[1][column]),

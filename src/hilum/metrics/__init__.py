@@ -24,7 +24,7 @@ from hilum.metrics.calibration import (
 )
 from hilum.metrics.calibration_slope import CalibrationSlope, Coefficient, calibration_slope
 from hilum.metrics.classification import ClassificationTable, Scores, classification_table
-from hilum.metrics.comparison import Difference, holm, paired_difference, resampled_p_value
+from hilum.metrics.comparison import Difference, gap_interval, holm, paired_difference, resampled_p_value
 from hilum.metrics.curve import Counts, PrCurve, RocCurve, count_called, pr_curve, roc_curve, thin_curve
 from hilum.metrics.delong import (
     AurocVariance,
@@ -145,6 +145,7 @@ __all__ = [
     "exact_interval",
     "fit_power_law",
     "fold_thresholds",
+    "gap_interval",
     "holm",
     "keep_known",
     "label_ranking_loss",

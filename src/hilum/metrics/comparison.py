@@ -5,14 +5,15 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Real, Shaped
-from scipy.special import ndtr
+from scipy.special import ndtr, stdtr
 
 from hilum.errors import InvalidValueError
 from hilum.metrics.bootstrap import bootstrap_ranks
-from hilum.metrics.interval import macro_mean, mean_over_findings, percentile_interval
+from hilum.metrics.delong import count_patients
+from hilum.metrics.interval import effective_units, macro_mean, mean_over_findings, percentile_interval
 from hilum.metrics.ranking import auroc, average_precision
 
-__all__ = ["Difference", "holm", "paired_difference", "resampled_p_value"]
+__all__ = ["Difference", "gap_interval", "holm", "paired_difference", "resampled_p_value"]
 
 _METRICS = {"auroc": auroc, "average_precision": average_precision}
 _NO_SPREAD = 1e-12
@@ -67,9 +68,35 @@ def paired_difference(
         for scores in (first, second)
     )
     value, spread = value - other_value, spread - other_spread
-    low, high = percentile_interval(spread)
-    mean_low, mean_high = percentile_interval(mean_over_findings(spread))
-    return Difference(value, low, high, macro_mean(value).mean, float(mean_low), float(mean_high))
+    n_units = [min(count_patients(column, groups)) for column in np.asarray(targets, dtype=np.float64).T]
+    low, high = np.array(
+        [percentile_interval(column, n_units=units) for column, units in zip(spread.T, n_units, strict=True)]
+    ).T
+    mean_low, mean_high = gap_interval(mean_over_findings(spread), n_units=effective_units(spread, n_units))
+    return Difference(value, low, high, macro_mean(value).mean, mean_low, mean_high)
+
+
+def gap_interval(replicates: Real[np.ndarray, " replicate"], *, n_units: float) -> tuple[float, float]:
+    """Return the percentile interval of a paired difference; a point where all resamples give the same one.
+
+    Unlike a number of one model, a difference of two that order films alike is known without doubt: 0.
+
+    Args:
+        replicates: Of resamples; NaN where undefined.
+        n_units: Patients behind it, as for :func:`hilum.metrics.percentile_interval`; NaN where nothing varies.
+
+    Returns:
+        NaN ends where a single patient stands behind it, or there is no resample.
+
+    Example:
+        >>> gap_interval(np.zeros(9), n_units=float("nan"))
+        (0.0, 0.0)
+    """
+    defined = replicates[~np.isnan(replicates)]
+    if len(defined) and np.ptp(defined) < _NO_SPREAD:
+        return float(defined[0]), float(defined[0])
+    low, high = percentile_interval(replicates, n_units=n_units)
+    return float(low), float(high)
 
 
 def holm(p_values: Real[np.ndarray, " finding"]) -> Float[np.ndarray, " finding"]:
@@ -101,16 +128,19 @@ def holm(p_values: Real[np.ndarray, " finding"]) -> Float[np.ndarray, " finding"
     return corrected
 
 
-def resampled_p_value(value: float, spread: Real[np.ndarray, " replicate"]) -> float:
+def resampled_p_value(value: float, spread: Real[np.ndarray, " replicate"], *, n_units: float = math.inf) -> float:
     """Return the p-value of no difference, two-sided, from the standard error that resamples of patients show.
+
+    Like the interval: with Student's t, and the standard error made larger by what resampling makes it too small.
 
     Args:
         value: The difference on the films as they are; NaN if undefined.
         spread: The difference in every resample; NaN where a resample lacks what is needed.
+        n_units: Patients behind it, of the rarer kind.
 
     Returns:
         1 where nothing differs in any resample; NaN where the difference is undefined, or there are fewer than two
-        resamples, or they do not vary.
+        resamples or patients, or they do not vary.
 
     Example:
         >>> round(resampled_p_value(0.2, np.array([0.1, 0.3])), 3)
@@ -123,7 +153,11 @@ def resampled_p_value(value: float, spread: Real[np.ndarray, " replicate"]) -> f
     error = float(spread.std(ddof=1))
     if error < _NO_SPREAD:
         return 1.0 if abs(value) < _NO_SPREAD else math.nan
-    return float(2 * ndtr(-abs(value) / error))
+    if n_units < 2:
+        return math.nan
+    if math.isinf(n_units):
+        return float(2 * ndtr(-abs(value) / error))
+    return float(2 * stdtr(n_units - 1, -abs(value) / (error * math.sqrt(n_units / (n_units - 1)))))
 
 
 def _measure(
