@@ -4,7 +4,7 @@ from made_up import pedigree
 
 from hilum.evaluation.map_scores import FilmMap, measure_film, measure_film_mask, score_maps
 from hilum.metrics import patient_folds
-from hilum.records import Localisation, RedFlag
+from hilum.records import Estimate, Localisation, RedFlag
 from hilum.reporting import MarkedFilm, write_localisation
 from hilum.reporting.localisation import draw_marks
 
@@ -131,3 +131,29 @@ def test_masks_have_a_section_of_their_own_where_they_are_known(tmp_path):
     assert "Does it cover the finding itself?" in with_masks
     for table in ("mask-pointing", "mask-pointing-gain", "mask-iou", "mask-iou-gain"):
         assert f"{table}-table" in with_masks
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.12, 0.25, "better by 12 to 25 points"),
+        (-0.25, -0.12, "worse by 12 to 25 points"),
+        (-0.01, 0.11, "no difference is shown"),
+        (float("nan"), float("nan"), "no interval says whether that is chance"),
+    ],
+)
+def test_the_headline_says_whether_the_best_control_is_beaten(tmp_path, low, high, said):
+    study = make_study()
+    gains = {kind: Estimate(value=0.1, low=low, high=high) for kind in study.overall.pointing_gain}
+    overall = study.overall.model_copy(update={"pointing_gain": gains})
+    write_localisation(tmp_path / "page.html", study.model_copy(update={"overall": overall}))
+    assert f": {said}.</h1>" in (tmp_path / "page.html").read_text()
+
+
+def test_what_is_compared_stands_before_how_many_and_paper_holds_no_table_per_finding(tmp_path):
+    write_localisation(tmp_path / "page.html", make_study(masked=True))
+    page = (tmp_path / "page.html").read_text()
+    for name, last in (("pointing-table", "patients"), ("mask-pointing-table", "masks")):
+        table = page[page.index(f'id="{name}"') :]
+        assert table.index("usual place") < table.index(last)
+    assert page.count('<details class="screen-only">') == 2

@@ -123,7 +123,17 @@ def _headline(study: Localisation) -> str:
     films = f"{count(study.pedigree.n_images, 'film')} of {count(study.pedigree.n_patients, 'patient')}"
     hit = f"the heat map’s hottest point lies in a marked box in {_share(maps[_MODEL].pointing)}"
     control = f"; that of the best map that knows nothing of the film ({_KINDS[best]}) in {_share(maps[best].pointing)}"
-    return f"On {films} {hit}{control if best else ''}."
+    return f"On {films} {hit}{f'{control}: {_gain(study.overall.pointing_gain[best])}' if best else ''}."
+
+
+def _gain(gain: Estimate) -> str:
+    """Say whether the model's maps are better than a control's; two shares side by side do not say it."""
+    if not math.isfinite(gain.low):
+        return "no interval says whether that is chance"
+    if gain.low <= 0 <= gain.high:
+        return "no difference is shown"
+    points = sorted(100 * abs(end) for end in (gain.low, gain.high))
+    return f"{'better' if gain.low > 0 else 'worse'} by {points[0]:.0f} to {points[1]:.0f} points"
 
 
 def _share(hits: Estimate) -> str:
@@ -137,7 +147,7 @@ def _share(hits: Estimate) -> str:
 
 def _pointing_table(study: Localisation) -> Table:
     kinds = [kind for kind in _KINDS if kind in study.overall.maps]
-    table = Table(("boxes", "films", "patients", *(_KINDS[kind] for kind in kinds)))
+    table = Table((*(_KINDS[kind] for kind in kinds), "boxes", "films", "patients"))
     for name, finding in study.findings.items():
         table.add(title_of(name), *_pointing_cells(table, finding, kinds))
     table.summarise("All together", *_pointing_cells(table, study.overall, kinds))
@@ -146,7 +156,7 @@ def _pointing_table(study: Localisation) -> Table:
 
 def _pointing_cells(table: Table, finding: FindingLocalisation, kinds: Sequence[str]) -> list[Cell]:
     counts = [Cell(f"{n:,}") for n in (finding.n_boxes, finding.n_images, finding.n_patients)]
-    return counts + [_estimate(table, finding.maps[kind].pointing) for kind in kinds]
+    return [_estimate(table, finding.maps[kind].pointing) for kind in kinds] + counts
 
 
 def _gain_table(study: Localisation, field: Literal["pointing_gain", "iou_gain"]) -> Table:
@@ -180,13 +190,13 @@ def _mask_table(
     titles: dict[str, str],
     pick: Callable[[MaskLocalisation, str], Estimate],
 ) -> Table:
-    table = Table(("masks", *titles.values()))
+    table = Table((*titles.values(), "masks"))
     for name, finding in study.findings.items():
         if (masks := finding.masks) is not None:
             cells = [_estimate(table, pick(masks, kind)) for kind in titles]
-            table.add(title_of(name), Cell(f"{masks.n_masks:,}"), *cells)
+            table.add(title_of(name), *cells, Cell(f"{masks.n_masks:,}"))
     cells = [_estimate(table, pick(overall, kind)) for kind in titles]
-    table.summarise("All together", Cell(f"{overall.n_masks:,}"), *cells)
+    table.summarise("All together", *cells, Cell(f"{overall.n_masks:,}"))
     return table
 
 
