@@ -100,3 +100,11 @@ def test_nihs_own_list(shared_data):
     assert (len(boxes), len(set(boxes.image_ids)), len(set(boxes.findings))) == (984, 880, 8)
     assert boxes.findings.count("Infiltration") == 123
     assert (boxes.boxes[:, :2] + boxes.boxes[:, 2:]).max() <= 1024
+
+
+def test_a_box_that_stands_twice_is_refused(tmp_path):
+    path = written(tmp_path, HEADER + "a.png,Infiltrate,1,2,3,4\na.png,Mass,1,2,3,4\na.png,Infiltration,1.0,2,3,4\n")
+    with pytest.raises(
+        DataError, match="line 4: the same box of the same finding on the same film as line 2: keep one"
+    ):
+        read_boxes(path)

@@ -208,3 +208,10 @@ def test_the_interval_of_one_auroc_and_of_a_mean_of_one_are_one():
 @pytest.mark.parametrize(("least", "n", "a", "b"), [(0, 5, 1.0, 9.0), (3, 20, 2.5, 18.0), (20, 20, 2.0, 0.5)])
 def test_the_tail_is_scipys(least, n, a, b):
     assert beta_binomial_tail(least, n, a, b) == pytest.approx(betabinom(n, a, b).sf(least - 1))
+
+
+def test_resamples_that_differ_by_rounding_alone_are_no_certainty():
+    same = 0.9254181448734938 + np.array([0.0, 1.1e-16, 2.2e-16] * 20)
+    assert np.isnan(logit_interval(0.9254181448734938, same, n_units=19)).all()
+    low, high = logit_interval(0.9254181448734938, same + np.linspace(0, 1e-6, 60), n_units=19)
+    assert low < 0.9254181448734938 < high

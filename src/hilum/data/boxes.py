@@ -70,19 +70,22 @@ def read_boxes(path: Path, *, side_px: int | None = None) -> FilmBoxes:
             film's own pixels beside a set of phantoms, else NIH's 1024.
 
     Raises:
-        DataError: No such file, a missing column, an unknown finding, or a box that is none; the line is named.
+        DataError: No such file, a missing column, an unknown finding, a box that is none or stands twice; the line
+            is named.
     """
     file = find_box_file(path) if path.is_dir() else path
     table = read_label_table(file)
     image_ids, findings = table.column("Image Index", "image_id"), table.column("Finding Label", "finding")
     columns = [table.column(*names) for names in (_LEFT, _TOP, _WIDTH, _HEIGHT)]
     boxes = [_box(table, row, [column[row] for column in columns]) for row in range(len(image_ids))]
+    named = tuple(_finding(table, row, name) for row, name in enumerate(findings))
+    _refuse_twice(table, list(zip(image_ids, named, map(tuple, boxes), strict=True)))
     if side_px is None:
         side_px = 0 if (file.parent / PHANTOM_MARKER).is_file() else _NIH_SIDE_PX
     return FilmBoxes(
         file.name,
         tuple(image_ids),
-        tuple(_finding(table, row, name) for row, name in enumerate(findings)),
+        named,
         np.array(boxes, dtype=np.float64).reshape(-1, 4),
         side_px or None,
     )
@@ -140,6 +143,18 @@ def _box(table: LabelTable, row: int, cells: Sequence[str]) -> list[float]:
             "height in pixels, the last two above 0"
         )
     return numbers
+
+
+def _refuse_twice(table: LabelTable, marked: Sequence[tuple[str, str, tuple[float, ...]]]) -> None:
+    """Refuse the same box of the same finding on the same film, which would count double in every figure."""
+    first: dict[tuple[str, str, tuple[float, ...]], int] = {}
+    for row, one in enumerate(marked):
+        if one in first:
+            raise DataError(
+                f"{table.source} line {table.lines[row]}: the same box of the same finding on the same film as line "
+                f"{table.lines[first[one]]}: keep one"
+            )
+        first[one] = row
 
 
 def _finding(table: LabelTable, row: int, name: str) -> str:

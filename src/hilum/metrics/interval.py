@@ -27,6 +27,8 @@ __all__ = [
 
 _FEWEST = 2
 """Patients, or resamples, that vary."""
+_NO_SPREAD = 1e-12
+"""Resamples that differ by less, differ by rounding alone."""
 
 
 class MacroMean(NamedTuple):
@@ -184,7 +186,8 @@ def logit_interval(
         level: Confidence.
 
     Returns:
-        NaN ends where the value is not between 0 and 1, or fewer than two patients or resamples stand behind it.
+        NaN ends where the value is not between 0 and 1, fewer than two patients or resamples stand behind it, or every
+        resample gives the same, which is no certainty.
 
     Raises:
         InvalidValueError: ``level`` is not between 0 and 1.
@@ -199,6 +202,8 @@ def logit_interval(
     tail = 0.5 + check_level(level) / 2
     defined = replicates[~np.isnan(replicates)]
     if not (0 < value < 1 and n_units >= _FEWEST and len(defined) >= _FEWEST):
+        return math.nan, math.nan
+    if np.ptp(defined) < _NO_SPREAD:
         return math.nan, math.nan
     error = float(np.std(defined)) * math.sqrt(n_units / (n_units - 1))
     half = float(stdtrit(n_units - 1, tail)) * error / (value * (1 - value))
