@@ -218,7 +218,7 @@ def _read_cases(
     if shared:
         raise LeakError(
             f"{len(shared)} patients of these films were in this bundle's training set, where it is surer than it is "
-            "elsewhere: recalibrate on other patients"
+            "elsewhere: recalibrate on other patients (--split NAME takes one split of the manifest alone)"
         )
     raw = predictor.logits_from_store(store, in_store, on_progress=on_progress)
     logits = to_logits(calibrate(spec, raw)) if _composes(spec) else np.asarray(raw, dtype=np.float64)
