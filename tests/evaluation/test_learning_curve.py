@@ -8,7 +8,7 @@ import pytest
 
 from hilum.errors import InvalidValueError
 from hilum.evaluation import Origin, TrainedPart, measure_growth
-from hilum.metrics import auroc, bootstrap_ranks, fit_power_law, percentile_interval
+from hilum.metrics import auroc, bootstrap_ranks, count_patients, fit_power_law, percentile_interval
 from hilum.records import LearningCurve
 
 N = 300
@@ -76,7 +76,8 @@ def test_with_one_seed_intervals_are_those_of_patients_alone(truth):
     parts = make_parts((0.4, 0.9, 1.25, 1.5), seeds=(5,), targets=truth[0])
     curve = measure_growth(parts, *truth, findings=FINDINGS, bootstrap=30, seed=1)
     spread = bootstrap_ranks(parts[2].scores, *truth, n_replicates=30, seed=1).auroc
-    low, high = percentile_interval(spread[:, 0])
+    rarer = min(count_patients(truth[0][:, 0], truth[1]))
+    low, high = percentile_interval(spread[:, 0], n_units=rarer)
     assert (curve.findings["Effusion"].auroc[2].low, curve.findings["Effusion"].auroc[2].high) == pytest.approx(
         (float(low), float(high))
     )

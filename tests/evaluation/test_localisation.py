@@ -190,7 +190,7 @@ def test_no_resamples_no_interval():
     study, _ = judge(settings={"bootstrap": 0})
     pointing = study.overall.maps["random"].pointing
     assert np.isnan(pointing.low)
-    assert pointing.reason == "no interval was computed"
+    assert pointing.reason == "no resamples were asked for"
     assert study.pedigree.intervals == "none"
 
 

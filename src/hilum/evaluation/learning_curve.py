@@ -11,7 +11,15 @@ from hilum.errors import InvalidValueError
 from hilum.evaluation.caution import MADE_UP
 from hilum.evaluation.origin import Origin, make_pedigree
 from hilum.findings import title_of
-from hilum.metrics import auroc, bootstrap_ranks, fit_power_law, mean_over_findings, percentile_interval
+from hilum.metrics import (
+    auroc,
+    bootstrap_ranks,
+    count_patients,
+    effective_units,
+    fit_power_law,
+    mean_over_findings,
+    percentile_interval,
+)
 from hilum.records import (
     MEASURABLE_POSITIVES,
     Estimate,
@@ -54,11 +62,19 @@ class TrainedPart:
 
 @dataclass(frozen=True, eq=False)
 class _Grown:
-    """AUROCs by part: of the films, and of every resample of patients and seeds; the last column is the mean."""
+    """AUROCs by part: of the films, and of every resample of patients and seeds; the last column is the mean.
+
+    Attributes:
+        sizes: Films of the part.
+        value: Mean over seeds.
+        spread: The same of every resample.
+        n_units: Patients behind each column, of the rarer kind.
+    """
 
     sizes: Float64[np.ndarray, " fraction"]
     value: Float64[np.ndarray, "fraction column"]
     spread: Float64[np.ndarray, "replicate fraction column"]
+    n_units: Sequence[float]
 
 
 def measure_growth(
@@ -167,7 +183,10 @@ def _grow(
     ]
     sizes = np.array([[part.n_images for part in row] for row in ordered], dtype=np.float64).mean(axis=1)
     resampled = np.array(grown).reshape(bootstrap, n_fractions, values.shape[2])
-    return _Grown(sizes, _with_mean(values.mean(axis=1), kept), _with_mean(resampled, kept))
+    n_units = [float(min(count_patients(column, groups))) for column in np.asarray(targets, np.float64).T]
+    most = resampled[:, -1, list(kept)]
+    n_units.append(effective_units(most, [n_units[column] for column in kept]))
+    return _Grown(sizes, _with_mean(values.mean(axis=1), kept), _with_mean(resampled, kept), n_units)
 
 
 def _with_mean(
@@ -178,7 +197,7 @@ def _with_mean(
 
 def _curve(grown: _Grown, column: int, targets: Real[np.ndarray, "image finding"]) -> GrowthCurve:
     value, spread = grown.value[:, column], grown.spread[:, :, column]
-    lows, highs = percentile_interval(spread)
+    lows, highs = percentile_interval(spread, n_units=grown.n_units[column])
     points = zip(value.tolist(), lows.tolist(), highs.tolist(), strict=True)
     return GrowthCurve(
         n_positive=int((targets[:, column] == 1).sum()) if column < targets.shape[1] else 0,

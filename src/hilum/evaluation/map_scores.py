@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64, Shaped
 
+from hilum.evaluation.tally import estimate
 from hilum.metrics import (
     MapOverlaps,
     MaskOverlaps,
@@ -19,10 +20,8 @@ from hilum.metrics import (
     mean_over_findings,
     measure_map,
     measure_mask,
-    percentile_interval,
     random_heat,
     ratio_of_sums,
-    share_interval,
 )
 from hilum.records import Estimate, FindingLocalisation, MapScores, MaskLocalisation, MaskScores
 
@@ -44,7 +43,6 @@ MODEL = "model"
 CONTROLS = ("random", "centre", "usual_place")
 _PLACES = 64
 _ONE_PATIENT = "a threshold of heat is chosen on other patients, and there are none"
-_NO_INTERVAL = "no interval was computed"
 
 
 @dataclass(frozen=True, eq=False)
@@ -362,8 +360,8 @@ def _localisation(
             )
             for kind, table in rows.items()
         },
-        pointing_gain={kind: _gain(pointing[MODEL] - pointing[kind]) for kind in CONTROLS},
-        iou_gain={kind: _gain(best[MODEL] - best[kind]) for kind in CONTROLS},
+        pointing_gain={kind: _gain(pointing[MODEL] - pointing[kind], draws.n_patients) for kind in CONTROLS},
+        iou_gain={kind: _gain(best[MODEL] - best[kind], draws.n_patients) for kind in CONTROLS},
         masks=_mask_localisation(masked, draws),
     )
 
@@ -382,8 +380,8 @@ def _mask_localisation(rows: dict[str, _MaskRows], draws: _Draws) -> MaskLocalis
             )
             for kind in rows
         },
-        pointing_gain={kind: _gain(pointing[MODEL] - pointing[kind]) for kind in CONTROLS},
-        iou_gain={kind: _gain(iou[MODEL] - iou[kind]) for kind in CONTROLS},
+        pointing_gain={kind: _gain(pointing[MODEL] - pointing[kind], draws.n_patients) for kind in CONTROLS},
+        iou_gain={kind: _gain(iou[MODEL] - iou[kind], draws.n_patients) for kind in CONTROLS},
     )
 
 
@@ -413,19 +411,9 @@ def _each_overlap(
 
 
 def _estimate(resamples: Float64[np.ndarray, " resample"], n_patients: int) -> Estimate:
-    """Return the first value with the interval of the others; a value of 0 or 1 has the exact one over patients."""
-    value = float(resamples[0])
-    if math.isfinite(value) and len(resamples) > 1 and value in (0.0, 1.0):
-        low, high = share_interval(value, resamples[1:], n_patients=n_patients)
-        return Estimate(value=value, low=low, high=high)
-    return _gain(resamples)
+    """Return the first value, a share or a mean of shares, with its interval over patients."""
+    return estimate(resamples, _ONE_PATIENT, n_patients=n_patients)
 
 
-def _gain(resamples: Float64[np.ndarray, " resample"]) -> Estimate:
-    value = float(resamples[0])
-    if not math.isfinite(value):
-        return Estimate(reason=_ONE_PATIENT)
-    if len(resamples) == 1:
-        return Estimate(value=value, reason=_NO_INTERVAL)
-    low, high = percentile_interval(resamples[1:])
-    return Estimate(value=value, low=float(low), high=float(high))
+def _gain(resamples: Float64[np.ndarray, " resample"], n_patients: int) -> Estimate:
+    return estimate(resamples, _ONE_PATIENT, n_units=n_patients)
