@@ -73,3 +73,18 @@ def test_the_threshold_for_masks_is_chosen_on_other_patients():
     assert alone.maps["model"].iou.value == pytest.approx((0.5 + 0.5 + 1) / 3), (
         "the third's threshold takes the halo in"
     )
+
+
+def test_the_usual_place_of_masks_is_that_of_other_patients_alone():
+    def masked(number, columns):
+        mask = np.zeros((40, 40), dtype=bool)
+        mask[:, columns] = True
+        base = film(number, LEFT, LEFT)
+        maps = measure_film_mask(mask * 1.0, mask, np.random.default_rng(number), tolerance=0.0)
+        return FilmMap(base.image_id, "Mass", base.patient, base.places, 0.5, base.maps, mask, maps)
+
+    left, right = slice(0, 10), slice(30, 40)
+    for second, expected in ((right, 0), (left, 1)):
+        films = [masked(0, left), masked(1, second)]
+        usual = score_maps(films, np.array([0, 1]), bootstrap=0).overall.masks.maps["usual_place"]
+        assert (usual.pointing.value, usual.iou.value) == (expected, expected)
