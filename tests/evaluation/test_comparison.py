@@ -447,3 +447,15 @@ def test_a_models_own_numbers_are_those_of_its_evaluation(tmp_path, truth, good,
         for one, other in ((compared.auroc[name], found.auroc), (brier, found.calibration.brier),
                            (compared.measures["auprc"].findings[name], found.auprc)):  # fmt: skip
             assert (one.value, one.low, one.high) == pytest.approx((other.value, other.low, other.high))
+
+
+def test_of_one_patient_nobody_is_called_better_and_a_copy_is_told(tmp_path, truth, good, poor):
+    alone = (truth[0], np.zeros(N, dtype=int))
+    paths = [write(tmp_path / "a.csv", good, alone), write(tmp_path / "b.csv", poor, alone)]
+    (pair,) = compare_models(paths, bootstrap=50).pairs
+    assert np.isnan([pair.mean.low, pair.mean.high]).all()
+    assert all(np.isnan(finding.difference.low) for finding in pair.findings.values())
+    assert "no interval says whether by chance" in pair.sentence
+    copy = compare_models([paths[0], write(tmp_path / "c.csv", good, alone)], bootstrap=50)
+    assert any(warning.startswith("a and c are the same predictions") for warning in copy.warnings)
+    assert "No difference is shown" in copy.pairs[0].sentence

@@ -140,3 +140,8 @@ def test_where_five_patients_have_the_finding_the_interval_still_holds():
         low, high = percentile_interval(spread)
         plain.append(low[0] <= 0 <= high[0])
     assert np.mean(plain) < 0.92 < 0.93 < np.mean(held)
+
+
+def test_one_difference_in_every_resample_is_no_certainty_unless_it_is_none():
+    assert gap_interval(np.zeros(50), n_units=9) == (0.0, 0.0)
+    assert np.isnan(gap_interval(0.089 + np.array([0.0, 1e-16] * 25), n_units=9)).all()

@@ -186,6 +186,9 @@ def _refuse_other_targets(sides: Sequence[Side], targets: Sequence[Float64[np.nd
 
 
 def _left_out(sides: Sequence[Side], n_shared: int, findings: Sequence[str]) -> Iterable[str]:
+    for first, second in combinations(sides, 2):
+        if first.matched.answers.digest == second.matched.answers.digest:
+            yield f"{first.name} and {second.name} are the same predictions, to the last byte: is one of them mistaken?"
     for side in sides:
         n_other = len(side.matched.image_ids) - n_shared
         if n_other:

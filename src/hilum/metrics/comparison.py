@@ -77,7 +77,7 @@ def paired_difference(
 
 
 def gap_interval(replicates: Real[np.ndarray, " replicate"], *, n_units: float) -> tuple[float, float]:
-    """Return the percentile interval of a paired difference; a point where all resamples give the same one.
+    """Return the percentile interval of a paired difference; the point 0 where no resample shows any.
 
     Unlike a number of one model, a difference of two that order films alike is known without doubt: 0.
 
@@ -86,7 +86,8 @@ def gap_interval(replicates: Real[np.ndarray, " replicate"], *, n_units: float) 
         n_units: Patients behind it, as for :func:`hilum.metrics.percentile_interval`; NaN where nothing varies.
 
     Returns:
-        NaN ends where a single patient stands behind it, or there is no resample.
+        NaN ends where a single patient stands behind it, every resample gives the same other than 0 (which is no
+        certainty), or there is no resample.
 
     Example:
         >>> gap_interval(np.zeros(9), n_units=float("nan"))
@@ -94,7 +95,7 @@ def gap_interval(replicates: Real[np.ndarray, " replicate"], *, n_units: float) 
     """
     defined = replicates[~np.isnan(replicates)]
     if len(defined) and np.ptp(defined) < _NO_SPREAD:
-        return float(defined[0]), float(defined[0])
+        return (0.0, 0.0) if abs(defined[0]) < _NO_SPREAD else (math.nan, math.nan)
     low, high = percentile_interval(replicates, n_units=n_units)
     return float(low), float(high)
 
