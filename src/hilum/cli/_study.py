@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hilum.cli._gallery import make_gallery
-from hilum.cli._terminal import OnProgress, complain, say, table
+from hilum.cli._terminal import OnProgress, complain, mind, show_flags, table
 from hilum.cli._training_view import watch_training
 from hilum.findings import NO_FINDING, title_of
 from hilum.records import MEASURABLE_POSITIVES
@@ -197,8 +197,7 @@ def write_run_report(
 
 def show_evaluation(evaluation: "Evaluation") -> None:
     """Print the red flags, the table of findings, the means and the warnings."""
-    for flag in evaluation.red_flags:
-        say(f"RED FLAG {flag.code}: {flag.sentence}")
+    show_flags(evaluation.red_flags)
     rows: list[Sequence[str]] = [
         (
             title_of(name),
@@ -219,10 +218,9 @@ def show_evaluation(evaluation: "Evaluation") -> None:
     if measurable.findings and measurable.findings != macro.findings:
         rows.append((f"mean of {measurable.n_findings}", measured(measurable), *[""] * 4, f"≥ {MEASURABLE_POSITIVES}"))
     table(("finding", "AUROC (95 %)", "AUPRC", "sens", "spec", "threshold", "films"), rows)
-    for warning in evaluation.warnings:
-        say(f"mind: {warning}")
+    mind(evaluation.warnings)
     if evaluation.looks > 1:
-        say(f"mind: look {evaluation.looks} at these films in this folder: what is chosen by looking flatters.")
+        mind([f"look {evaluation.looks} at these films in this folder: what is chosen by looking flatters."])
 
 
 def _metrics(evaluation: "Evaluation") -> dict[str, float]:

@@ -7,13 +7,28 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-__all__ = ["OnProgress", "clock", "complain", "follow", "progress", "say", "spark", "table", "wrote"]
+if TYPE_CHECKING:
+    from hilum.records import RedFlag
+
+__all__ = [
+    "OnProgress",
+    "clock",
+    "complain",
+    "follow",
+    "mind",
+    "progress",
+    "say",
+    "show_flags",
+    "spark",
+    "table",
+    "wrote",
+]
 
 _WIDTH_WITHOUT_TERMINAL = 160
 _ONE_LINE = 100
@@ -51,6 +66,18 @@ def say(text: str = "", *, style: str = "") -> None:
 def complain(text: str) -> None:
     """Print a sentence to stderr."""
     _console(stderr=True).print(f" {_shown(text)}")
+
+
+def show_flags(flags: "Iterable[RedFlag]") -> None:
+    """Print what makes the numbers that follow unbelievable."""
+    for flag in flags:
+        say(f"RED FLAG {flag.code}: {flag.sentence}", style="bold red")
+
+
+def mind(warnings: Iterable[str]) -> None:
+    """Print what the numbers above cannot say."""
+    for warning in warnings:
+        say(f"mind: {warning}")
 
 
 def wrote(*paths: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hilum.cli._terminal import follow, say, table, wrote
+from hilum.cli._terminal import follow, mind, say, table, wrote
 from hilum.findings import title_of
 from hilum.wording import DASH, count, fixed, measured
 
@@ -40,8 +40,7 @@ def compare(
     comparison = compare_models(models, labels=labels, bootstrap=bootstrap, seed=seed, command=str(context.obj))
     for pair in comparison.pairs:
         _show_pair(comparison, pair)
-    for warning in comparison.warnings:
-        say(f"mind: {warning}")
+    mind(comparison.warnings)
     say(f"{count(comparison.pedigree.n_images, 'film')} that all models answered")
     if out is None:
         follow("the same with --out DIR writes comparison.json and comparison.html")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from hilum.cli._terminal import say, table, wrote
+from hilum.cli._terminal import mind, say, table, wrote
 from hilum.errors import InvalidValueError
 from hilum.findings import title_of
 from hilum.wording import count, fixed, measured
@@ -179,8 +179,7 @@ def _show(curve: "LearningCurve") -> None:
         if found.law.doubling.reason:
             say(f"no law for {title_of(name)}: {found.law.doubling.reason}")
     say(curve.sentence, style="bold")
-    for warning in curve.warnings:
-        say(f"mind: {warning}")
+    mind(curve.warnings)
     say(f"judged on {count(curve.pedigree.n_images, 'validation film')}, never on test films")
 
 

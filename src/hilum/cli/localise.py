@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from hilum.cli._terminal import progress, say, table, wrote
+from hilum.cli._terminal import mind, progress, say, show_flags, table, wrote
 from hilum.errors import ImageRefusedError, InvalidValueError
 from hilum.findings import title_of
 from hilum.wording import fixed, measured
@@ -186,6 +186,7 @@ def _picture(maps: _Maps, reader: "FilmReader", film: "LocalisedFilm") -> "Marke
 
 def _show(study: "Localisation") -> None:
     """Print a row per finding: the hottest pixel beside the controls, the overlaps, the average precision."""
+    show_flags(study.red_flags)
     at = study.overlaps.index(_SHOWN_OVERLAP)
     rows: list[Sequence[str]] = []
     for name, finding in [*study.findings.items(), ("all", study.overall)]:
@@ -206,10 +207,7 @@ def _show(study: "Localisation") -> None:
     table((*header, *overlaps, "boxes"), rows)
     if study.overall.masks is not None:
         _show_masks(study)
-    for flag in study.red_flags:
-        say(f"RED FLAG: {flag.sentence}", style="bold red")
-    for warning in study.warnings:
-        say(f"mind: {warning}")
+    mind(study.warnings)
     for name, n in study.counts.items():
         say(f"{n:,} {name}")
 

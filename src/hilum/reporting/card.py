@@ -14,7 +14,7 @@ from hilum.records import (
     InputRules,
     Interval,
 )
-from hilum.reporting.headline import headline
+from hilum.reporting.headline import headline, recalibrated
 from hilum.reporting.subgroup import attribute_title, n_measured, widest_gap
 from hilum.runs import write_text
 from hilum.wording import DASH, count, fixed, interval, percent, signed
@@ -144,14 +144,7 @@ def _zones(findings: Mapping[str, FindingRule]) -> str:
 
 
 def _recalibrated(spec: BundleSpec) -> str:
-    new = spec.recalibration
-    if new is None:
-        return ""
-    films = f"{count(new.n_images, 'film')} of {count(new.n_patients, 'patient')}"
-    change = f"mean ECE {fixed(new.ece_before)} before, {fixed(new.ece_after)} after"
-    return (
-        f"## Recalibrated\nCalibration and thresholds were fitted anew on {films}: {change}. {_plain(new.note)}".strip()
-    )
+    return f"## Recalibrated\n{_plain(recalibrated(spec.recalibration))}" if spec.recalibration else ""
 
 
 def _measured(evaluation: Evaluation) -> str:

@@ -7,7 +7,7 @@ from importlib.resources import files
 from hilum.config import Section, load
 from hilum.findings import title_of
 from hilum.records import BundleSpec, Evaluation
-from hilum.reporting.headline import headline
+from hilum.reporting.headline import films_of, headline, recalibrated
 from hilum.reporting.subgroup import attribute_title
 from hilum.wording import DASH, count, fixed, interval, percent
 
@@ -154,14 +154,7 @@ def _imbalance(spec: BundleSpec) -> str:
 
 
 def _recalibration(spec: BundleSpec) -> str:
-    new = spec.recalibration
-    if new is None:
-        return ""
-    films = f"{count(new.n_images, 'film')} of {count(new.n_patients, 'patient')}"
-    return (
-        f"Calibration and thresholds fitted anew on {films}: "
-        f"mean ECE {fixed(new.ece_before)} before, {fixed(new.ece_after)} after. {new.note}".strip()
-    )
+    return recalibrated(spec.recalibration) if spec.recalibration else ""
 
 
 def _software(study: Study) -> str:
@@ -203,9 +196,7 @@ def _disjoint(study: Study) -> str:
 
 
 def _size(study: Study) -> str:
-    pedigree = study.evaluation.pedigree
-    patients = f" of {count(pedigree.n_patients, 'patient')}" if pedigree.n_patients else ", patients unknown"
-    return f"All that was there: {count(pedigree.n_images, 'film')}{patients}; intervals say how far that carries."
+    return f"All that was there: {films_of(study.evaluation.pedigree)}; intervals say how far that carries."
 
 
 def _uncertainty(study: Study) -> str:

@@ -28,6 +28,7 @@ from hilum.reporting.drawing import (
     picture_text,
     reach_around_zero,
 )
+from hilum.reporting.headline import films_of
 from hilum.reporting.page import render_page
 from hilum.reporting.table import Cell, Table
 from hilum.runs import write_text
@@ -68,7 +69,7 @@ def write_comparison(path: Path, comparison: Comparison) -> Path:
             "comparison.html",
             title=comparison.pairs[0].sentence if len(comparison.pairs) == 1 else comparison.title,
             comparison=comparison,
-            films=f"{count(comparison.pedigree.n_images, 'film')}{_patients(comparison)}",
+            films=films_of(comparison.pedigree),
             models=_model_table(comparison),
             pairs=[_shown(comparison, pair) for pair in comparison.pairs],
             limit=SIGNIFICANT,
@@ -100,11 +101,6 @@ def _shown(comparison: Comparison, pair: ModelPair) -> _ShownPair:
         _means_table(pair, both),
         {COMPARED_MEASURES[name]: _measure_table(name, pair, both) for name in pair.measures},
     )
-
-
-def _patients(comparison: Comparison) -> str:
-    n = comparison.pedigree.n_patients
-    return f" of {count(n, 'patient')}" if n else ", patients unknown"
 
 
 def _model_table(comparison: Comparison) -> Table:

@@ -3,10 +3,10 @@
 import math
 
 from hilum.findings import title_of
-from hilum.records import MEASURABLE_POSITIVES, Evaluation, FindingEvaluation, RankMetric
+from hilum.records import MEASURABLE_POSITIVES, Evaluation, FindingEvaluation, Pedigree, RankMetric, Recalibration
 from hilum.wording import count, fixed, interval, share_of
 
-__all__ = ["headline", "rank_reason", "spoken_finding", "why"]
+__all__ = ["films_of", "headline", "rank_reason", "recalibrated", "spoken_finding", "why"]
 
 _PLURALS = {
     "Atelectasis": "atelectases",
@@ -31,6 +31,19 @@ def rank_reason(n_positive: int, n_negative: int) -> str:
 def why(metric: RankMetric) -> str:
     """Say why a rank metric is undefined, as the record does; meaningless where it is defined."""
     return metric.reason.removeprefix("undefined: ") or rank_reason(metric.n_positive, metric.n_negative)
+
+
+def films_of(pedigree: Pedigree) -> str:
+    """Return ``100 films of 40 patients``, or that the patients are unknown."""
+    patients = f" of {count(pedigree.n_patients, 'patient')}" if pedigree.n_patients else ", patients unknown"
+    return f"{count(pedigree.n_images, 'film')}{patients}"
+
+
+def recalibrated(new: Recalibration) -> str:
+    """Say on what a bundle's rules were fitted anew, and what that changed."""
+    films = f"{count(new.n_images, 'film')} of {count(new.n_patients, 'patient')}"
+    change = f"mean ECE {fixed(new.ece_before)} before, {fixed(new.ece_after)} after"
+    return f"Calibration and thresholds were fitted anew on {films}: {change}. {new.note}".strip()
 
 
 def headline(evaluation: Evaluation) -> str:
