@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from hilum.calibration import estimate_prevalence, refer_zone, shift_prevalence
+from hilum.calibration import refer_zone, shift_prevalence
 from hilum.errors import InvalidValueError
 
 NAN = float("nan")
@@ -165,12 +165,9 @@ def test_shifted_probabilities_are_calibrated_where_the_finding_is_rarer():
     trained = expit(2 * x / 1.5**2)  # exact at a prevalence of one half
     shifted = shift_prevalence(trained, from_=0.5, to=3000 / 63_000)
     assert shifted.mean() == pytest.approx(3000 / 63_000, rel=0.05)
-    assert estimate_prevalence(trained, from_=0.5) == pytest.approx(3000 / 63_000, rel=0.05)
 
 
-def test_estimates_without_films_and_wrong_prevalences():
-    assert np.isnan(estimate_prevalence(np.empty(0), from_=0.5))
-    assert estimate_prevalence(np.zeros(5), from_=0.5) == 0
+def test_wrong_prevalences():
     for from_, to in ((0.0, 0.5), (0.5, 1.0)):
         with pytest.raises(InvalidValueError, match="must lie between 0 and 1"):
             shift_prevalence(np.array([0.5]), from_=from_, to=to)

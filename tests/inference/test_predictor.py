@@ -160,6 +160,23 @@ def test_a_probability_comes_with_its_interval_and_a_zone_refers(make_bundle, tm
     assert answers["Nodule"].call in {"present", "absent"}
 
 
+def test_where_a_finding_is_rarer_its_probability_is_lower_and_its_call_the_same(make_bundle, tmp_path, films):
+    rules = {name: {"n_positive": 40, "n_negative": 60} for name in ("Effusion", "Nodule")}
+    bundle = make_bundle(tmp_path / "known", rules=rules | {"Mass": {"n_positive": 0, "n_negative": 9}})
+    film, rarer = read_image(films[0]), {"Effusion": 0.02, "Mass": 0.02}
+    plain = Predictor(bundle).predict_image(film).findings
+    found = Predictor(bundle, prevalences=rarer).predict_image(film).findings
+    before, after = plain["Effusion"], found["Effusion"]
+    odds = (0.02 / 0.98) / (0.4 / 0.6)
+    for part in ("probability", "low", "high", "threshold"):
+        old, new = getattr(before, part), getattr(after, part)
+        assert new == pytest.approx(old * odds / (old * odds + 1 - old), nan_ok=True)
+    assert (after.score, after.call, after.prevalence) == (before.score, before.call, 0.02)
+    assert (after.call == "present") == (after.probability >= after.threshold)
+    assert found["Nodule"].probability == plain["Nodule"].probability  # nobody said how common it is
+    assert found["Mass"].probability == plain["Mass"].probability  # nor how common it was
+
+
 def test_without_a_threshold_there_is_no_call(predictor, films):
     for prediction in predictor.predict_files(films):
         nodule = prediction.findings["Nodule"]

@@ -2,7 +2,7 @@
 
 from hilum.calibration.calibrator import CALIBRATORS, CalibrationFit, Calibrator, fit_calibration, get_calibrator
 from hilum.calibration.map import apply_map, probability_interval
-from hilum.calibration.prevalence import estimate_prevalence, shift_prevalence
+from hilum.calibration.prevalence import shift_prevalence
 from hilum.calibration.refer import refer_zone
 from hilum.calibration.rule import calibrate, call, call_share, fit_rules, no_finding_rule
 from hilum.calibration.section import CalibrationSection
@@ -19,7 +19,6 @@ __all__ = [
     "call",
     "call_share",
     "choose_threshold",
-    "estimate_prevalence",
     "fit_calibration",
     "fit_rules",
     "get_calibrator",

@@ -5,7 +5,7 @@ from jaxtyping import Float
 
 from hilum.errors import InvalidValueError
 
-__all__ = ["estimate_prevalence", "shift_prevalence"]
+__all__ = ["shift_prevalence"]
 
 
 def shift_prevalence(
@@ -36,29 +36,3 @@ def shift_prevalence(
     present = np.asarray(probabilities, dtype=np.float64) * (to / from_)
     absent = (1 - np.asarray(probabilities, dtype=np.float64)) * ((1 - to) / (1 - from_))
     return np.asarray(present / (present + absent))
-
-
-def estimate_prevalence(probabilities: Float[np.ndarray, " image"], *, from_: float, n_steps: int = 1000) -> float:
-    """Estimate from unlabelled films how common a finding is, from calibrated probabilities.
-
-    Args:
-        probabilities: Calibrated at the prevalence ``from_``, in [0, 1].
-        from_: In (0, 1).
-        n_steps: At most so many steps of expectation and maximisation.
-
-    Returns:
-        The prevalence of greatest likelihood; NaN without films.
-
-    Raises:
-        InvalidValueError: ``from_`` is not between 0 and 1.
-
-    Source: Saerens et al. 2002, eq. 2.9; the same idea as :func:`shift_prevalence`, turned round.
-    """
-    if len(probabilities) == 0:
-        return float("nan")
-    guess = from_
-    for _ in range(n_steps):
-        before, guess = guess, float(np.mean(shift_prevalence(probabilities, from_=from_, to=guess)))
-        if abs(guess - before) < 1e-10 or not 0 < guess < 1:
-            break
-    return guess

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64, Int64, UInt8
 
-from hilum.calibration import apply_map, calibrate, call, call_share, probability_interval
+from hilum.calibration import apply_map, calibrate, call, call_share, probability_interval, shift_prevalence
 from hilum.data import PixelStore
 from hilum.errors import BundleError, DataError, ImageRefusedError, InvalidValueError, UnknownNameError
 from hilum.imaging import FilmReader, SquareFilm, resize_square
@@ -37,8 +37,8 @@ class Predictor:
         Args:
             bundle: Loaded, hence verified.
             device: torch's name of a device, such as ``cpu`` or ``cuda``.
-            prevalences: How common findings are where the films come from, for what a call means; validation's
-                prevalence for those not named.
+            prevalences: How common findings are where the films come from, for what a probability and a call mean
+                (Saerens 2002); validation's prevalence for those not named.
 
         Raises:
             UnknownNameError: A prevalence of something that the bundle does not answer for.
@@ -159,7 +159,7 @@ class Predictor:
                 float(scores[place]),
                 float(probabilities[place]),
                 rule,
-                self._prevalences.get(name, rule.prevalence),
+                self._prevalences.get(name),
             )
             for place, (name, rule) in enumerate(rules.items())
         }
@@ -184,16 +184,21 @@ class Predictor:
 
 
 def _answer(
-    logit: Float64[np.ndarray, " 1"], score: float, probability: float, rule: FindingRule, prevalence: float
+    logit: Float64[np.ndarray, " 1"], score: float, probability: float, rule: FindingRule, given: float | None
 ) -> FindingAnswer:
+    """Return the answer; where a prevalence is given, probability and threshold move with it, so the call stays."""
     low, high = probability_interval(rule.calibration, logit)
-    made = call(probability, rule)
+    made, prevalence = call(probability, rule), rule.prevalence if given is None else given
+    lower, upper, threshold = float(low[0]), float(high[0]), rule.threshold
+    if given is not None and 0 < rule.prevalence < 1:
+        numbers = np.array([probability, lower, upper, threshold])
+        probability, lower, upper, threshold = shift_prevalence(numbers, from_=rule.prevalence, to=given).tolist()
     return FindingAnswer(
         score=score,
         probability=probability,
-        low=float(low[0]),
-        high=float(high[0]),
-        threshold=rule.threshold,
+        low=lower,
+        high=upper,
+        threshold=threshold,
         call=made,
         call_share=call_share(made, rule, prevalence=prevalence),
         prevalence=prevalence,

@@ -25,11 +25,13 @@ class FindingAnswer(Record):
 
     Attributes:
         score: Sigmoid of the model's logit, in [0, 1]; not a probability.
-        probability: The calibrated score, in [0, 1].
+        probability: The calibrated score, in [0, 1]: of films like this one, the share with the finding, where it is as
+            common as ``prevalence``.
         low: Lower end of the probability's 95 % interval: how well calibration knows what such a score means, not how
             sure the finding is; NaN where unknown.
         high: Upper end.
-        threshold: The probability from which on the finding counts as present; NaN if none could be chosen.
+        threshold: The probability from which on the finding counts as present, at the same prevalence; NaN if none
+            could be chosen.
         call: ``present``, ``absent``, or ``refer``: a person should look; None where no threshold could be chosen on
             validation.
         call_share: Of the films that get this call, the share with the finding, where it is as common as
