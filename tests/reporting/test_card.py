@@ -109,3 +109,9 @@ def test_a_recalibrated_bundle_says_on_what(spec):
     )
     card = model_card(spec.model_copy(update={"recalibration": new}))
     assert "fitted anew on 1 film of 1 patient: mean ECE 0.100 before, 0.020 after. Few." in card
+    assert (
+        "Chosen anew on the films of “Recalibrated” below; of a finding with too few of them there, on the split"
+        in card
+    )
+    assert "never on the films it is judged on" not in card  # of the local films it was
+    assert "how common findings are in the films of “Recalibrated”, not in yours" in card

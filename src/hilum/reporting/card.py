@@ -56,9 +56,7 @@ def model_card(spec: BundleSpec, evaluation: Evaluation | None = None) -> str:
         f"For each: a score, a calibrated probability and a call. {_calls(spec.findings)}",
         f"## What it was trained on\n{_training(spec)}",
         f"## What it takes\n{_input(spec.input)}",
-        f"## Thresholds\nChosen on the split “{spec.selected_on}”, never on the films it is judged on. "
-        "Figures hold on that split, with 95 % intervals; on new films they will be somewhat lower.\n\n"
-        f"{_thresholds(spec.findings)}",
+        f"## Thresholds\n{_chosen_on(spec)}\n\n{_thresholds(spec.findings)}",
         f"## Calibration and refer zones\n{_zones(spec.findings)}",
         _recalibrated(spec),
         "" if evaluation is None else f"## What was measured\n{_measured(evaluation)}",
@@ -106,6 +104,17 @@ def _input(rules: InputRules) -> str:
     )
 
 
+def _chosen_on(spec: BundleSpec) -> str:
+    figures = "with 95 % intervals; on new films they will be somewhat lower."
+    validation = f"the split “{spec.selected_on}”"
+    if spec.recalibration is None:
+        return f"Chosen on {validation}, never on the films it is judged on. Figures hold on that split, {figures}"
+    return (
+        "Chosen anew on the films of “Recalibrated” below; of a finding with too few of them there, on "
+        f"{validation}. Figures hold on the films that chose, {figures}"
+    )
+
+
 def _thresholds(findings: Mapping[str, FindingRule]) -> str:
     rows = [
         "| finding | threshold | sensitivity | specificity | films with | films without | patients |",
@@ -138,7 +147,8 @@ def _zones(findings: Mapping[str, FindingRule]) -> str:
         )
     about = (
         "Promised, on average over new patients like those of the split: of films with the finding the share called "
-        "absent, of those without it the share called present. The patients are those behind the promise."
+        "absent, of those without it the share called present. The patients are those behind the promise. Where both "
+        "ends of a zone are one, nobody is referred."
     )
     return f"{about}\n\n" + "\n".join(rows)
 
@@ -196,9 +206,10 @@ def _limits(spec: BundleSpec) -> str:
     lines = {
         "It is meant for frontal chest films; on any other picture its answers mean nothing.": True,
         "Other hospitals, devices and patients than those trained on give other figures.": True,
-        "Probabilities are calibrated for how common findings are in the validation films, not in yours.": True,
+        "Probabilities are calibrated for how common findings are in the "
+        f"{'films of “Recalibrated”' if spec.recalibration else 'validation films'}, not in yours.": True,
         "Absence of a call is no proof of absence; findings outside the list are never named.": True,
-        f"Fewer than {MEASURABLE_POSITIVES} validation films, so threshold and calibration say little: "
+        f"Chosen on fewer than {MEASURABLE_POSITIVES} films with it, so threshold and calibration say little: "
         f"{', '.join(few)}.": few,
         f"Never called, for lack of a threshold: {', '.join(silent)}.": silent,
     }
