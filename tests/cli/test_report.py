@@ -64,3 +64,31 @@ def test_wrong_wishes(hilum, judged, run_copy, films, tmp_path):
     shutil.rmtree(run_copy / "evaluation")
     answer = hilum("report", run_copy)
     assert (answer.code, "was not evaluated yet" in answer.sentence) == (1, True)
+
+
+def test_a_run_whose_bundle_was_edited_since_is_refused(hilum, run_copy):
+    path = run_copy / "bundle" / "bundle.json"
+    path.write_text(path.read_text().replace('"threshold": 0.', '"threshold": 0.0'))
+    answer = hilum("report", run_copy)
+    assert answer.code == 1
+    assert "bundle.json is not the one that was evaluated" in answer.sentence
+    shutil.rmtree(run_copy / "bundle")
+    assert hilum("report", run_copy).code == 0
+
+
+def test_a_gallery_of_other_predictions_is_refused(hilum, run_copy, films):
+    path = run_copy / "evaluation" / "predictions.csv"
+    path.write_text(path.read_text().replace(",0.", ",0.0", 1))
+    answer = hilum("report", run_copy, "--manifest", films.manifest)
+    assert answer.code == 1
+    assert "predictions.csv is not the one that was evaluated" in answer.sentence
+
+
+@pytest.mark.parametrize("written", [None, b"\xff\xfe\x00<script>alert(1)</script>"])
+def test_a_recipe_that_is_missing_or_no_text_keeps_no_report_away(hilum, run_copy, written):
+    (run_copy / "recipe.yaml").unlink()
+    if written:
+        (run_copy / "recipe.yaml").write_bytes(written)
+    answer = hilum("report", run_copy)
+    assert answer.code == 0, answer.err
+    assert "<script>alert" not in (run_copy / "report.html").read_text()

@@ -189,7 +189,7 @@ def write_run_report(
     from hilum.reporting import write_card, write_figures, write_report
 
     history = [event for event in run.journal.read() if event["kind"] == "epoch"]
-    recipe = run.recipe_path.read_text() if run.recipe_path.is_file() else ""
+    recipe = run.read_recipe()
     write_figures(evaluation, run.evaluation_path.parent / "figures", history=history)
     write_report(run.report_path, evaluation, history=history, gallery=gallery, recipe=recipe, spec=spec)
     write_card(run.evaluation_path.with_name("MODEL_CARD.md"), spec, evaluation)

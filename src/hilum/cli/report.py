@@ -9,7 +9,7 @@ from hilum.cli._terminal import wrote
 from hilum.errors import RunError
 
 if TYPE_CHECKING:
-    from hilum.records import BundleSpec
+    from hilum.records import BundleSpec, Evaluation
     from hilum.reporting import GalleryFilm
     from hilum.runs import Run
 
@@ -41,9 +41,9 @@ def report(
             out or run.report_path,
             evaluation,
             history=[event for event in run.journal.read() if event["kind"] == "epoch"],
-            gallery=_gallery(run, manifest) if manifest else (),
-            recipe=run.recipe_path.read_text(),
-            spec=_spec(run),
+            gallery=_gallery(run, manifest, evaluation) if manifest else (),
+            recipe=run.read_recipe(),
+            spec=_spec(run, evaluation),
         )
     elif source.is_file():
         if manifest:
@@ -57,21 +57,37 @@ def report(
     wrote(page)
 
 
-def _spec(run: "Run") -> "BundleSpec | None":
+def _spec(run: "Run", evaluation: "Evaluation") -> "BundleSpec | None":
     """Read what the run's bundle says of itself; None where the bundle was taken away."""
     from hilum.records import BundleSpec
 
     path = run.bundle_path / "bundle.json"
-    return BundleSpec.from_json(path.read_bytes(), source=str(path)) if path.is_file() else None
+    if not path.is_file():
+        return None
+    _refuse_other(path, evaluation.pedigree.bundle_digest, run)
+    return BundleSpec.from_json(path.read_bytes(), source=str(path))
 
 
-def _gallery(run: "Run", manifest: Path) -> "list[GalleryFilm]":
+def _refuse_other(path: Path, digest: str, run: "Run") -> None:
+    """Refuse a file that is not the one of the evaluation; of an evaluation that does not say, any is taken."""
+    from hilum.runs import file_digest
+
+    if digest and file_digest(path) != digest:
+        raise RunError(
+            f"{path} is not the one that was evaluated: it was changed or written anew since. Evaluate again: "
+            f"`hilum evaluate --run {run.folder} --manifest … --store …`"
+        )
+
+
+def _gallery(run: "Run", manifest: Path, evaluation: "Evaluation") -> "list[GalleryFilm]":
     from hilum.cli._gallery import make_gallery
     from hilum.data import read_manifest
     from hilum.evaluation import read_predictions
     from hilum.inference import Predictor
     from hilum.models import load_bundle
 
-    answers = read_predictions(run.evaluation_path.with_name("predictions.csv"))
+    path = run.evaluation_path.with_name("predictions.csv")
+    _refuse_other(path, evaluation.pedigree.answers_digest, run)
+    answers = read_predictions(path)
     predictor = Predictor(load_bundle(run.bundle_path))
     return make_gallery(predictor, read_manifest(manifest), answers.image_ids, answers.probabilities)

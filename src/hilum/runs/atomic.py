@@ -34,7 +34,9 @@ def atomic_path(target: Path) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".partial-", suffix=target.name)
     except OSError as error:
-        raise StorageError(f"cannot write {target.name}: {error.strerror}. Nothing was changed.") from error
+        raise StorageError(
+            f"cannot write {target.name}: {error.strerror}. Nothing was changed; choose another folder."
+        ) from error
     os.close(handle)
     temporary = Path(name)
     try:

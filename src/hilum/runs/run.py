@@ -68,6 +68,10 @@ class Run:
         """The resolved recipe."""
         return self.folder / "recipe.yaml"
 
+    def read_recipe(self) -> str:
+        """Return the recipe as it stands there, what is no text with marks in its place; empty where there is none."""
+        return self.recipe_path.read_text("utf-8", errors="replace") if self.recipe_path.is_file() else ""
+
     @property
     def checkpoint_path(self) -> Path:
         """The folder of checkpoints."""
