@@ -107,7 +107,7 @@ def test_grad_cam_takes_the_mean_gradient_over_places():
     np.testing.assert_allclose(grad_cam(Stub(weights), images, 0)[0].numpy(), expected, rtol=1e-4, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", EXPLAINERS)
+@pytest.mark.parametrize("name", ["grad_cam", "grad_cam_plus_plus"])
 def test_what_speaks_against_a_finding_gives_no_heat(name):
     images = torch.rand(2, 1, 4, 4)
     heat = get_explainer(name)(Stub(torch.ones(2, 4, 4)), images, 1)
