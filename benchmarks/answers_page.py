@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "results" / "0005-answers.md"
 COMMAND = "benchmarks/answers.sh"
 CASES = 100
-"""A promise is judged where at least so many patients with the finding stand behind it."""
+"""A promise is judged where at least so many films with the finding stand behind it."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Study:
     def promises(self) -> list[tuple[bool, bool]]:
         """Whether missed and false alarms are within their bands, for findings with enough cases behind."""
         zones = [finding.refer for finding in self.found.findings.values() if finding.refer]
-        judged = [zone for zone in zones if zone.n_calibration >= CASES]
+        judged = [zone for zone in zones if zone.n_calibration_images >= CASES]
         return [(bool(zone.in_band), bool(zone.false_alarms_in_band)) for zone in judged]
 
 
@@ -76,7 +76,7 @@ def opening(*studies: Study) -> Iterator[str]:
             f"**{each.title}.** {pedigree.n_images:,} films of {pedigree.n_patients:,} patients; fitted on "
             f"{pedigree.thresholds_from}. Mean AUROC {said(each.found.macro['auroc'])}. ECE: mean over findings "
             f"{fixed(float(np.mean(each.errors)), 4)}, largest {fixed(max(each.errors), 4)}. Zones with at least "
-            f"{CASES} patients behind them: {len(kept)}; both promises kept by {both}. "
+            f"{CASES} films with the finding behind them: {len(kept)}; both promises kept by {both}. "
             f"Labels {pedigree.data_digest[:12]}{split}; commit {pedigree.commit[:12]}; {pedigree.intervals}.\n"
         )
 
@@ -121,8 +121,8 @@ def calibration_table(each: Study) -> Iterator[str]:
 
 def zone_table(each: Study) -> Iterator[str]:
     yield f"## {each.title}: refer zones\n"
-    yield "| finding | patients behind | referred | missed | allowed | kept | false alarms | allowed | kept |"
-    yield "| --- | ---: | ---: | --- | ---: | --- | --- | ---: | --- |"
+    yield "| finding | films behind | patients | referred | missed | allowed | kept | false alarms | allowed | kept |"
+    yield "| --- | ---: | ---: | ---: | --- | ---: | --- | --- | ---: | --- |"
     for name, finding in each.found.findings.items():
         yield f"| {title_of(name)} | {zone_cells(finding)} |"
     yield ""
@@ -131,10 +131,11 @@ def zone_table(each: Study) -> Iterator[str]:
 def zone_cells(finding: FindingEvaluation) -> str:
     zone = finding.refer
     if zone is None:
-        return " | ".join(["–"] * 8)
+        return " | ".join(["–"] * 9)
     words = {True: "yes", False: "**no**", None: "–"}
     return " | ".join(
         (
+            f"{zone.n_calibration_images:,}",
             f"{zone.n_calibration:,}",
             percent(zone.referred.value),
             said(zone.missed),
