@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hilum.errors import InvalidValueError
@@ -14,6 +14,7 @@ SIZES = np.array([125, 250, 500, 1000])
 
 
 @given(st.floats(0.6, 0.99), st.floats(0.01, 0.2), st.floats(0.2, 1.5))
+@example(ceiling=0.75, gap=0.1875, exponent=1.5)
 @settings(max_examples=40, deadline=None)
 def test_a_known_law_is_found(ceiling, gap, exponent):
     law = fit_power_law(SIZES, ceiling - gap * (SIZES / 1000) ** -exponent)

@@ -83,7 +83,8 @@ else:
     for number in range(2):
         folder = OUT / f"broken-{number}"
         for _ in range(4):
-            kills += not attempt(folder, kill_after_s=draw.uniform(0, whole_s / 3))  # a first run is slower than later ones
+            # The first run is slower than later ones.
+            kills += not attempt(folder, kill_after_s=draw.uniform(0, whole_s / 3))
         assert attempt(folder)
 print(kills)
 '''

@@ -18,6 +18,7 @@ __all__ = ["PowerLaw", "fit_power_law"]
 
 _FEWEST_SIZES = 3
 _EXPONENTS = (0.05, 3.0)
+_LARGEST_GAP = 2.0
 _STARTS = (0.2, 0.6, 1.5)
 _FLAT = 1e-6
 _WELL_BELOW = 1e-10
@@ -103,8 +104,8 @@ def _best_fit(share: Float[np.ndarray, " size"], figure: Float[np.ndarray, " siz
         return np.stack([np.ones(len(share)), -power, law[1] * power * np.log(share)], axis=1)
 
     top = float(figure.max())
-    bounds = ([min(top, 0.0) - 1.0, 0.0, _EXPONENTS[0]], [1.0, 2.0, _EXPONENTS[1]])
-    start_gap = max(top - float(figure.min()), 0.01) / 2
+    bounds = ([min(top, 0.0) - 1.0, 0.0, _EXPONENTS[0]], [1.0, _LARGEST_GAP, _EXPONENTS[1]])
+    start_gap = min(max(top - float(figure.min()), 0.01), _LARGEST_GAP) / 2
     best, cost = (math.nan, math.nan, math.nan), math.inf
     for exponent in _STARTS:
         start = [min(top + start_gap, 1.0 - 1e-9), start_gap, exponent]
