@@ -49,7 +49,7 @@ def calibration_values(films: Films) -> dict[str, PerFilm]:
 def measure_calibration(films: Films, tally: Tally) -> CalibrationEvaluation:
     """Measure one finding; ``tally`` is of :func:`calibration_values`."""
     pair = films.probabilities, films.targets
-    fitted, n_patients = calibration_slope(*pair, films.member), _patients(films)
+    fitted, n_patients = calibration_slope(*pair, films.member), films.n_patients(films.known)
     return CalibrationEvaluation(
         brier=estimate(tally.share("squared", "known"), _UNKNOWN, n_patients=n_patients),
         nll=estimate(tally.share("likelihood", "known"), _UNKNOWN, n_units=n_patients),
@@ -72,7 +72,7 @@ def measure_decision(films: Films, tally: Tally) -> DecisionCurve | None:
     if not films.known.any():
         return None
     curve = net_benefit(films.probabilities, films.targets, _THRESHOLDS)
-    low, high = percentile_interval(tally.share("benefit", "known")[1:], n_units=_patients(films))
+    low, high = percentile_interval(tally.share("benefit", "known")[1:], n_units=films.n_patients(films.known))
     return DecisionCurve(
         threshold=tuple(_THRESHOLDS.tolist()),
         model=tuple(curve.model.tolist()),
@@ -100,7 +100,7 @@ def _reliability(films: Films, tally: Tally) -> ReliabilityCurve:
         inside = reliability_terms(films.probabilities, films.targets).denominator.T > 0
         low, high = np.array(
             [
-                share_interval(float(column[0]), column[1:], n_patients=len(np.unique(films.member[chosen])))
+                share_interval(float(column[0]), column[1:], n_patients=films.n_patients(chosen))
                 for column, chosen in zip(shares.T, inside, strict=True)
             ]
         ).T
@@ -111,10 +111,6 @@ def _reliability(films: Films, tally: Tally) -> ReliabilityCurve:
         high=tuple(high.tolist()),
         n_images=tuple(curve.n_images.tolist()),
     )
-
-
-def _patients(films: Films) -> int:
-    return len(np.unique(films.member[films.known]))
 
 
 def _coefficient(fitted: Coefficient) -> Estimate:

@@ -14,7 +14,6 @@ from hilum.metrics import (
     Resamples,
     average_precision,
     brier_terms,
-    count_patients,
     effective_units,
     gap_interval,
     holm,
@@ -22,6 +21,7 @@ from hilum.metrics import (
     macro_mean,
     mean_over_findings,
     percentile_interval,
+    rarer_patients,
     resampled_p_value,
 )
 from hilum.records import (
@@ -39,7 +39,6 @@ __all__ = [
     "mean_of",
     "measure_differences",
     "measure_side",
-    "rarer_patients",
 ]
 
 _FIXED = "fixed"
@@ -89,7 +88,9 @@ def measure_side(
     columns = list(zip(scores.T, targets.T, strict=True))
     measured = {
         "auprc": MeasureSpread(
-            np.array([average_precision(*column) for column in columns]), precision, rarer_patients(targets, resamples)
+            np.array([average_precision(*column) for column in columns]),
+            precision,
+            rarer_patients(targets, resamples.member),
         ),
         "brier": _spread([brier_terms(*column) for column in columns], resamples),
     }
@@ -99,16 +100,6 @@ def measure_side(
         measured["sensitivity"] = _rate(right, (targets == 1) & np.isfinite(thresholds), resamples)
         measured["specificity"] = _rate(right, (targets == 0) & np.isfinite(thresholds), resamples)
     return measured
-
-
-def rarer_patients(
-    targets: Float64[np.ndarray, "image finding"], resamples: Resamples
-) -> Int64[np.ndarray, " finding"]:
-    """Return per finding how many patients have a film of the rarer kind: with the finding, or without."""
-    rarer: Int64[np.ndarray, " finding"] = np.array(
-        [min(count_patients(column, resamples.member)) for column in targets.T], dtype=np.int64
-    )
-    return rarer
 
 
 def mean_of(own: MeasureSpread, findings: Sequence[str], *, of_areas: bool = False) -> MacroMetric:
@@ -191,7 +182,7 @@ def _rate(
 
 def _spread(terms: Sequence[FilmTerms], resamples: Resamples) -> MeasureSpread:
     above, below = (np.stack(part, axis=1) for part in zip(*terms, strict=True))
-    n_patients = np.array([len(np.unique(resamples.member[counted > 0])) for counted in below.T], dtype=np.int64)
+    n_patients = np.array([resamples.n_among(counted > 0) for counted in below.T], dtype=np.int64)
     return MeasureSpread(np.array([float(term.ratio()) for term in terms]), resamples.share(above, below), n_patients)
 
 
@@ -200,13 +191,15 @@ def _estimates(name: str, own: MeasureSpread, findings: Sequence[str]) -> dict[s
     return {
         finding: estimate_gap(value, spread, n_patients, _NO_FILM[name])
         if own.is_gap
-        else estimate(
-            np.concatenate([[value], spread]),
-            _NO_FILM[name],
-            **({"n_units": n_patients} if name == "auprc" else {"n_patients": n_patients}),
-        )
+        else _estimate(name, np.concatenate([[value], spread]), n_patients)
         for finding, value, spread, n_patients in each
     }
+
+
+def _estimate(name: str, draws: Float64[np.ndarray, " draw"], n_patients: int) -> Estimate:
+    if name == "auprc":
+        return estimate(draws, _NO_FILM[name], n_units=n_patients)
+    return estimate(draws, _NO_FILM[name], n_patients=n_patients)
 
 
 def estimate_gap(value: float, spread: Float64[np.ndarray, " replicate"], n_patients: int, undefined: str) -> Estimate:

@@ -19,7 +19,6 @@ from hilum.evaluation.compared_measures import (
     mean_of,
     measure_differences,
     measure_side,
-    rarer_patients,
 )
 from hilum.evaluation.origin import Origin, make_pedigree
 from hilum.evaluation.tally import with_ends
@@ -31,6 +30,7 @@ from hilum.metrics import (
     count_patients,
     holm,
     paired_delong,
+    rarer_patients,
 )
 from hilum.metrics import auroc as measure_auroc
 from hilum.records import (
@@ -100,7 +100,7 @@ def _measure(compared: Compared, place: int, groups: Shaped[np.ndarray, " image"
     value = np.array([measure_auroc(*column) for column in zip(scores.T, targets.T, strict=True)])
     ranks = bootstrap_ranks(scores, targets, groups, n_replicates=resamples.n_replicates, seed=resamples.seed)
     others = measure_side(compared, place, ranks.average_precision, resamples)
-    return _Measured(MeasureSpread(value, ranks.auroc, rarer_patients(targets, resamples)), others)
+    return _Measured(MeasureSpread(value, ranks.auroc, rarer_patients(targets, resamples.member)), others)
 
 
 def _origin(compared: Compared, command: str) -> Origin:
@@ -123,9 +123,8 @@ def _model(compared: Compared, side: Side, own: _Measured, groups: Shaped[np.nda
         targets, value = compared.targets[:, column], float(own.auroc.value[column])
         n_positive, n_negative = int((targets == 1).sum()), int((targets == 0).sum())
         with_it, without = count_patients(targets, groups)
-        spread, ends = own.auroc.spread[:, column], (math.nan, math.nan)
-        if len(spread):
-            ends = auroc_interval(value, spread, n_positive=with_it, n_negative=without)
+        spread = own.auroc.spread[:, column]
+        ends = auroc_interval(value, spread, n_positive=with_it, n_negative=without)
         found = with_ends(np.concatenate([[value], spread]), ends, _one_class(n_positive, n_negative))
         aurocs[name] = RankMetric(**dict(found), n_positive=n_positive, n_negative=n_negative)
     return ComparedModel(

@@ -66,7 +66,7 @@ def evaluate_finding(
         pr=_thin(pr.recall, pr.precision),
         rank=measure_ranks(films, ranks),
         decision=measure_decision(films, tally),
-        refer=measure_refer(tally, zone, middle(low), middle(high)) if zone else None,
+        refer=measure_refer(films, tally, zone, middle(low), middle(high)) if zone else None,
     )
 
 

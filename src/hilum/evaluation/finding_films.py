@@ -43,6 +43,10 @@ class Films:
         absent: Bool[np.ndarray, " image"] = self.known & ~self.present
         return absent
 
+    def n_patients(self, chosen: Bool[np.ndarray, " image"]) -> int:
+        """Return how many patients have a film among the chosen."""
+        return len(np.unique(self.member[chosen]))
+
 
 def films_of(columns: Columns, place: int, resamples: Resamples) -> Films:
     """Return one finding's films."""

@@ -14,11 +14,11 @@ from hilum.findings import title_of
 from hilum.metrics import (
     auroc,
     bootstrap_ranks,
-    count_patients,
     effective_units,
     fit_power_law,
     mean_over_findings,
     percentile_interval,
+    rarer_patients,
 )
 from hilum.records import (
     MEASURABLE_POSITIVES,
@@ -183,9 +183,8 @@ def _grow(
     ]
     sizes = np.array([[part.n_images for part in row] for row in ordered], dtype=np.float64).mean(axis=1)
     resampled = np.array(grown).reshape(bootstrap, n_fractions, values.shape[2])
-    n_units = [float(min(count_patients(column, groups))) for column in np.asarray(targets, np.float64).T]
-    most = resampled[:, -1, list(kept)]
-    n_units.append(effective_units(most, [n_units[column] for column in kept]))
+    rarer, most = rarer_patients(targets, groups), resampled[:, -1, list(kept)]
+    n_units = (*rarer.tolist(), effective_units(most, rarer[list(kept)]))
     return _Grown(sizes, _with_mean(values.mean(axis=1), kept), _with_mean(resampled, kept), n_units)
 
 

@@ -89,11 +89,7 @@ def micro_means(columns: Columns, resamples: Resamples) -> dict[str, MacroMetric
         average_precision(*(part[:, 0] for part in pooled[:2])),
     )
     n_with, n_without = count_patients(pooled[1][:, 0], pooled[2])
-    ends = (
-        auroc_interval(area, ranks.auroc[:, 0], n_positive=n_with, n_negative=n_without)
-        if resamples.n_replicates
-        else (np.nan, np.nan)
-    )
+    ends = auroc_interval(area, ranks.auroc[:, 0], n_positive=n_with, n_negative=n_without)
     precision_ends = _ends(ranks.average_precision[:, 0], min(n_with, n_without))
     return {
         "auroc": MacroMetric(value=area, low=ends[0], high=ends[1], findings=names),
@@ -138,19 +134,15 @@ def film_scores(columns: Columns, resamples: Resamples) -> FilmScores:
         ranking_loss=estimate(
             tally.share("loss", "ranked"),
             "no film with every label known has both a finding and none of another",
-            n_patients=_patients(ranked.denominator, resamples),
+            n_patients=resamples.n_among(ranked.denominator > 0),
         ),
         subset_accuracy=estimate(
             tally.share("right", "called"),
             "no film has every label known and every finding called",
-            n_patients=_patients(right.denominator, resamples),
+            n_patients=resamples.n_among(right.denominator > 0),
         ),
         n_images=int((~np.isnan(targets).any(axis=1)).sum()) if places else 0,
     )
-
-
-def _patients(counted: Float[np.ndarray, " image"], resamples: Resamples) -> int:
-    return len(np.unique(resamples.member[counted > 0]))
 
 
 def _trained(columns: Columns) -> list[int]:

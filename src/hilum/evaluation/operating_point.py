@@ -1,7 +1,7 @@
 """What happens at the threshold, and what a call means."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float
 
 from hilum.evaluation.finding_films import Films
 from hilum.evaluation.tally import Tally, estimate
@@ -41,8 +41,8 @@ def measure_calls(films: Films, tally: Tally, *, chosen_on: str, prevalence: flo
     """
     judged = not np.isnan(films.cuts).any()
     called, present, absent = films.probabilities >= films.cuts, films.present & judged, films.absent & judged
-    sensitivity = _rate(called[present], films.member[present], ratio_of_sums(tally["found"], tally["present"]))
-    specificity = _rate(~called[absent], films.member[absent], ratio_of_sums(tally["spared"], tally["absent"]))
+    sensitivity = _rate(called[present], films.n_patients(present), ratio_of_sums(tally["found"], tally["present"]))
+    specificity = _rate(~called[absent], films.n_patients(absent), ratio_of_sums(tally["spared"], tally["absent"]))
     predictive = [_here(films, tally)] if judged else []
     if judged and prevalence is not None:
         predictive.append(_elsewhere(tally, sensitivity, specificity, prevalence))
@@ -65,11 +65,11 @@ def middle(cuts: Float[np.ndarray, " image"]) -> float:
     return float(cuts[0]) if (cuts == cuts[0]).all() else float(cuts.mean())
 
 
-def _rate(right: Bool[np.ndarray, " film"], member: Int64[np.ndarray, " film"], draws: Draws) -> Interval:
+def _rate(right: Bool[np.ndarray, " film"], n_patients: int, draws: Draws) -> Interval:
     if not len(right):
         return Interval()
     value = float(right.mean())
-    low, high = share_interval(value, draws[1:], n_patients=len(np.unique(member)))
+    low, high = share_interval(value, draws[1:], n_patients=n_patients)
     return Interval(value=value, low=low, high=high)
 
 
@@ -80,7 +80,7 @@ def _f1(films: Films, tally: Tally) -> Estimate:
     """
     either = films.present | (films.absent & (films.probabilities >= films.cuts))
     share = ratio_of_sums(tally["found"], tally["present"] + tally["alarms"])
-    found = estimate(share, "neither called nor present", n_patients=_count(films, either))
+    found = estimate(share, "neither called nor present", n_patients=films.n_patients(either))
     value, low, high = (2 * number / (1 + number) for number in (found.value, found.low, found.high))
     return Estimate(value=value, low=low, high=high, reason=found.reason)
 
@@ -91,9 +91,11 @@ def _here(films: Films, tally: Tally) -> PredictiveValues:
     return PredictiveValues(
         prevalence=float(ratio_of_sums(tally["present"], tally["present"] + tally["absent"])[0]),
         prevalence_from="these films",
-        ppv=estimate(ratio_of_sums(found, found + alarms), _NOT_CALLED, n_patients=_count(films, films.known & called)),
+        ppv=estimate(
+            ratio_of_sums(found, found + alarms), _NOT_CALLED, n_patients=films.n_patients(films.known & called)
+        ),
         npv=estimate(
-            ratio_of_sums(spared, spared + lost), _NOT_CLEARED, n_patients=_count(films, films.known & ~called)
+            ratio_of_sums(spared, spared + lost), _NOT_CLEARED, n_patients=films.n_patients(films.known & ~called)
         ),
     )
 
@@ -117,8 +119,3 @@ def _given(draws: Draws, carried: Rate, undefined: str) -> Estimate:
     if draws[0] in (0.0, 1.0):
         return Estimate(value=float(draws[0]), low=carried.low, high=carried.high)
     return estimate(draws, undefined)
-
-
-def _count(films: Films, chosen: Bool[np.ndarray, " image"]) -> int:
-    """Return how many patients have a film among the chosen."""
-    return len(np.unique(films.member[chosen]))

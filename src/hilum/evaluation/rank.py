@@ -1,6 +1,5 @@
 """How well films are ordered, with each kind of interval there is."""
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,10 +60,8 @@ def measure_area(films: Films, ranks: Ranks) -> tuple[RankMetric, RankMetric]:
     n_with, n_without = count_patients(targets, films.member[films.known])
     facts: dict[str, Any] = {"n_positive": ranking.n_positive, "n_negative": ranking.n_negative}
     reason = undefined_reason(**facts)
-    area_ends = np.nan, np.nan
-    if len(ranks.auroc):
-        area_ends = auroc_interval(area, ranks.auroc, n_positive=n_with, n_negative=n_without)
-    first = with_ends(_draws(area, ranks.auroc), area_ends, reason)
+    ends = auroc_interval(area, ranks.auroc, n_positive=n_with, n_negative=n_without)
+    first = with_ends(_draws(area, ranks.auroc), ends, reason)
     second = estimate(_draws(precision, ranks.average_precision), reason, n_units=min(n_with, n_without))
     return RankMetric(**dict(first), **facts), RankMetric(**dict(second), **facts)
 
@@ -112,9 +109,7 @@ def _with(value: float, replicates: Replicates, undefined: str, rarer: int) -> E
 
 def _by_image(area: float, replicates: Replicates, targets: Float[np.ndarray, " known"], undefined: str) -> Estimate:
     n_positive = int((targets == 1).sum())
-    ends = math.nan, math.nan
-    if len(replicates):
-        ends = auroc_interval(area, replicates, n_positive=n_positive, n_negative=len(targets) - n_positive)
+    ends = auroc_interval(area, replicates, n_positive=n_positive, n_negative=len(targets) - n_positive)
     return with_ends(_draws(area, replicates), ends, undefined)
 
 

@@ -23,7 +23,7 @@ from hilum.evaluation.origin import Origin
 from hilum.evaluation.study import evaluate_columns
 from hilum.evaluation.tally import Tally, estimate, estimate_error
 from hilum.findings import title_of
-from hilum.metrics import Resamples, calibration_error_terms, count_patients, mean_over_findings
+from hilum.metrics import Resamples, calibration_error_terms, mean_over_findings, rarer_patients
 from hilum.records import BundleSpec, Estimate, Evaluation, FindingRule, PlattMap, Recalibration, TemperatureMap
 
 __all__ = ["FEWEST", "RecalibrationStudy", "recalibrate_bundle"]
@@ -104,7 +104,7 @@ def recalibrate_bundle(
     """
     spec, names = predictor.bundle.spec, tuple(predictor.bundle.spec.findings)
     cases = _read_cases(predictor, manifest, store, split, on_progress)
-    rarer = _rarer(cases)
+    rarer = rarer_patients(cases.targets, cases.groups)
     enough = rarer >= FEWEST
     if not enough.any():
         raise DataError(
@@ -262,14 +262,6 @@ def _behind(old: FindingRule, new: FindingRule, *, composed: bool) -> FindingRul
             )
         }
     )
-
-
-def _rarer(cases: _Cases) -> Int64[np.ndarray, " finding"]:
-    """Return per finding how many patients have a film of the rarer kind: with the finding, or without."""
-    rarer: Int64[np.ndarray, " finding"] = np.array(
-        [min(count_patients(column, cases.groups)) for column in cases.targets.T], dtype=np.int64
-    )
-    return rarer
 
 
 def _keep(before: Columns, after: Columns, enough: Bool[np.ndarray, " finding"]) -> Columns:

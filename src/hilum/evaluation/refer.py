@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int64, Real
+from jaxtyping import Float, Real
 
 from hilum.evaluation.finding_films import Films
 from hilum.evaluation.tally import Tally, estimate
@@ -29,23 +29,21 @@ class _Behind(NamedTuple):
 def refer_values(
     films: Films, low: Float[np.ndarray, " image"], high: Float[np.ndarray, " image"]
 ) -> dict[str, Real[np.ndarray, " image"]]:
-    """Return what is summed, per film; a patient's films share one unit in ``patients...``."""
+    """Return what is summed, per film."""
     cleared, called = films.probabilities < low, films.probabilities >= high
     return {
         "in_zone": films.known & ~cleared & ~called,
         "known": films.known,
         "missed": films.present & cleared,
         "false_alarms": films.absent & called,
-        "patients": _units(films.known, films.member),
-        "patients_with": _units(films.present, films.member),
-        "patients_without": _units(films.absent, films.member),
     }
 
 
-def measure_refer(tally: Tally, zone: ReferZone, low: float, high: float) -> ReferEvaluation:
+def measure_refer(films: Films, tally: Tally, zone: ReferZone, low: float, high: float) -> ReferEvaluation:
     """Measure one finding's zone.
 
     Args:
+        films: Of the finding.
         tally: Of :func:`refer_values` and ``present``, ``absent``.
         zone: What was promised.
         low: Its lower end, where folds have their own the mean.
@@ -53,14 +51,13 @@ def measure_refer(tally: Tally, zone: ReferZone, low: float, high: float) -> Ref
     """
     missed, false_alarms = tally.share("missed", "present"), tally.share("false_alarms", "absent")
     with_it, without = (
-        _Behind(round(tally[films][0]), round(tally[patients][0]))
-        for films, patients in (("present", "patients_with"), ("absent", "patients_without"))
+        _Behind(int(chosen.sum()), films.n_patients(chosen)) for chosen in (films.present, films.absent)
     )
     return ReferEvaluation(
         low=low,
         high=high,
         referred=estimate(
-            tally.share("in_zone", "known"), "no film has a known label", n_patients=round(tally["patients"][0])
+            tally.share("in_zone", "known"), "no film has a known label", n_patients=films.n_patients(films.known)
         ),
         missed=estimate(missed, "no film has the finding", n_patients=with_it.n_patients),
         allowed_missed=zone.allowed_missed,
@@ -71,12 +68,6 @@ def measure_refer(tally: Tally, zone: ReferZone, low: float, high: float) -> Ref
         in_band=_in_band(missed, zone.allowed_missed, with_it, zone.n_patients_with),
         false_alarms_in_band=_in_band(false_alarms, zone.allowed_false_alarms, without, zone.n_patients_without),
     )
-
-
-def _units(chosen: Bool[np.ndarray, " image"], member: Int64[np.ndarray, " image"]) -> Float[np.ndarray, " image"]:
-    """Return 1 / (chosen films of the patient) for chosen films: their sum is the number of patients."""
-    units: Float[np.ndarray, " image"] = chosen / np.maximum(np.bincount(member, weights=chosen)[member], 1)
-    return units
 
 
 def _in_band(shares: Float[np.ndarray, " draw"], allowed: float, here: _Behind, n_behind: int) -> bool | None:

@@ -15,7 +15,7 @@ from hilum.evaluation.origin import Origin, make_pedigree
 from hilum.evaluation.rank import rank_all
 from hilum.evaluation.subgroup import evaluate_subgroups
 from hilum.findings import NO_FINDING
-from hilum.metrics import Resamples, classification_table, count_patients
+from hilum.metrics import Resamples, classification_table, rarer_patients
 from hilum.records import MEASURABLE_POSITIVES, Evaluation, ReferZone, SubgroupStudy
 
 __all__ = ["FIXED_THRESHOLD", "evaluate_arrays", "evaluate_columns"]
@@ -161,8 +161,7 @@ def _measure(
     areas, precisions = (
         np.column_stack([getattr(one, part) for one in ranks]) for part in ("auroc", "average_precision")
     )
-    rarer = [min(count_patients(targets, columns.members)) for targets in columns.targets.T]
-    return Measured(findings, areas, precisions, np.array(rarer, dtype=np.int64))
+    return Measured(findings, areas, precisions, rarer_patients(columns.targets, columns.members))
 
 
 def _subgroups(

@@ -245,8 +245,6 @@ def _sides(measures: LevelMeasures, level: int) -> _Sides:
 def _area_and_gap(sides: _Sides, lacking: Sequence[str]) -> tuple[Estimate, Estimate]:
     ends = [
         auroc_interval(float(draws[0]), draws[1:], n_positive=int(n_with), n_negative=int(n_without))
-        if len(draws) > 1
-        else (np.nan, np.nan)
         for draws, n_with, n_without in zip(sides.draws, sides.n_with, sides.n_without, strict=True)
     ]
     return _value_and_gap(sides.draws, ends, sides.rarer, lacking)

@@ -33,6 +33,7 @@ from hilum.metrics.delong import (
     count_patients,
     delong,
     delong_interval,
+    rarer_patients,
 )
 from hilum.metrics.film_scores import (
     label_ranking_loss,
@@ -173,6 +174,7 @@ __all__ = [
     "pr_curve",
     "predictive_values",
     "random_heat",
+    "rarer_patients",
     "ratio_of_sums",
     "reliability_curve",
     "reliability_terms",

@@ -9,7 +9,7 @@ from scipy.special import ndtr, stdtr
 
 from hilum.errors import InvalidValueError
 from hilum.metrics.bootstrap import bootstrap_ranks
-from hilum.metrics.delong import count_patients
+from hilum.metrics.delong import rarer_patients
 from hilum.metrics.interval import effective_units, macro_mean, mean_over_findings, percentile_interval
 from hilum.metrics.ranking import auroc, average_precision
 
@@ -68,9 +68,9 @@ def paired_difference(
         for scores in (first, second)
     )
     value, spread = value - other_value, spread - other_spread
-    n_units = [min(count_patients(column, groups)) for column in np.asarray(targets, dtype=np.float64).T]
+    n_units = rarer_patients(targets, groups)
     low, high = np.array(
-        [percentile_interval(column, n_units=units) for column, units in zip(spread.T, n_units, strict=True)]
+        [percentile_interval(column, n_units=units) for column, units in zip(spread.T, n_units.tolist(), strict=True)]
     ).T
     mean_low, mean_high = gap_interval(mean_over_findings(spread), n_units=effective_units(spread, n_units))
     return Difference(value, low, high, macro_mean(value).mean, mean_low, mean_high)

@@ -24,6 +24,7 @@ __all__ = [
     "delong",
     "delong_interval",
     "placements",
+    "rarer_patients",
 ]
 
 _STEPS = 100
@@ -151,7 +152,7 @@ def auroc_interval(
         level: Confidence.
 
     Returns:
-        NaN ends where the AUROC is undefined, or fewer than two resamples have one.
+        NaN ends where the AUROC is undefined, nobody resampled, or fewer than two resamples have one.
 
     Raises:
         InvalidValueError: ``level`` is not between 0 and 1.
@@ -161,7 +162,7 @@ def auroc_interval(
     """
     tail = 0.5 + check_level(level) / 2
     rarer = min(n_positive, n_negative)
-    if math.isnan(value) or not rarer:
+    if math.isnan(value) or not rarer or not len(replicates):
         return math.nan, math.nan
     if value in (0.0, 1.0) or rarer == 1:
         return _score_interval(value, n_positive, n_negative, float(ndtri(tail)))
@@ -181,6 +182,20 @@ def count_patients(targets: Real[np.ndarray, " image"], groups: Shaped[np.ndarra
     targets = np.asarray(targets, dtype=np.float64)
     known, member = _known_members(targets, groups)
     return _count_patients(member, targets[known] == 1)
+
+
+def rarer_patients(
+    targets: Real[np.ndarray, "image finding"], groups: Shaped[np.ndarray, " image"]
+) -> Int64[np.ndarray, " finding"]:
+    """Return per finding how many patients have a film of the rarer kind: with the finding, or without.
+
+    Raises:
+        InvalidValueError: As for :func:`count_patients`.
+    """
+    rarer: Int64[np.ndarray, " finding"] = np.array(
+        [min(count_patients(column, groups)) for column in targets.T], dtype=np.int64
+    )
+    return rarer
 
 
 def placements(

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float64, Int32, Int64, Real, Shaped
+from jaxtyping import Bool, Float64, Int32, Int64, Real, Shaped
 from scipy.sparse import csr_array
 
 from hilum.errors import InvalidValueError
@@ -57,6 +57,10 @@ class Resamples:
         self.n_groups = len(names)
         self.n_replicates = n_replicates
         self.seed = seed
+
+    def n_among(self, chosen: Bool[np.ndarray, " image"]) -> int:
+        """Return how many groups have a film among the chosen."""
+        return len(np.unique(self.member[chosen]))
 
     def counts(self) -> Iterator[Int32[np.ndarray, "block group"]]:
         """Yield how often each group is drawn, in blocks of resamples; the blocks together are ``n_replicates``."""
