@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hilum.evaluation.map_scores import FilmMap, measure_film, measure_film_mask, score_maps
+from hilum.evaluation.map_scores import FilmMap, draw_maps, measure_film, measure_film_mask, score_maps
 
 LEFT, RIGHT = (0.0, 0.0, 0.25, 0.5), (0.75, 0.5, 0.25, 0.5)
 
@@ -11,7 +11,7 @@ def film(number, place, heat_place, *, finding="Mass", probability=0.5):
     heat = np.zeros((40, 40))
     heat[top : top + height, left : left + width] = 1
     places = np.array([place])
-    maps = measure_film(heat, places, np.random.default_rng(number), tolerance=0.0)
+    maps = measure_film(draw_maps(heat, np.random.default_rng(number)), places, tolerance=0.0)
     return FilmMap(f"f{number}", finding, f"p{number}", places, probability, maps)
 
 
@@ -63,7 +63,7 @@ def test_the_threshold_for_masks_is_chosen_on_other_patients():
     films = []
     for number, halo in enumerate((0.85, 0.85, 0.25)):  # what surrounds the mask is hot on two films, cold on one
         heat = np.where(mask, 0.95, halo)
-        maps = measure_film_mask(heat, mask, np.random.default_rng(number), tolerance=0.0)
+        maps = measure_film_mask(draw_maps(heat, np.random.default_rng(number)), mask, tolerance=0.0)
         films.append(FilmMap(f"f{number}", "Mass", f"p{number}", np.array([LEFT]), 0.5, {}, mask, maps))
     for one in films:
         one.maps.update(film(0, LEFT, LEFT).maps)
@@ -80,7 +80,7 @@ def test_the_usual_place_of_masks_is_that_of_other_patients_alone():
         mask = np.zeros((40, 40), dtype=bool)
         mask[:, columns] = True
         base = film(number, LEFT, LEFT)
-        maps = measure_film_mask(mask * 1.0, mask, np.random.default_rng(number), tolerance=0.0)
+        maps = measure_film_mask(draw_maps(mask * 1.0, np.random.default_rng(number)), mask, tolerance=0.0)
         return FilmMap(base.image_id, "Mass", base.patient, base.places, 0.5, base.maps, mask, maps)
 
     left, right = slice(0, 10), slice(30, 40)

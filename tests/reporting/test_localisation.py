@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from made_up import pedigree
 
-from hilum.evaluation.map_scores import FilmMap, measure_film, measure_film_mask, score_maps
+from hilum.evaluation.map_scores import FilmMap, draw_maps, measure_film, measure_film_mask, score_maps
 from hilum.metrics import patient_folds
 from hilum.records import Estimate, Localisation, RedFlag
 from hilum.reporting import MarkedFilm, write_localisation
@@ -23,9 +23,10 @@ def make_study(n_films=8, *, masked=False, **changes):
     ]
     for film in films:
         heat = rng.random((SIDE, SIDE))
-        film.maps.update(measure_film(heat, places, rng, tolerance=0.0))
+        maps = draw_maps(heat, rng)
+        film.maps.update(measure_film(maps, places, tolerance=0.0))
         if masked:
-            film.mask_maps.update(measure_film_mask(heat, MASK, rng, tolerance=0.0))
+            film.mask_maps.update(measure_film_mask(maps, MASK, tolerance=0.0))
     folds = patient_folds(np.array([film.patient for film in films]), 3)
     findings, overall, *_ = score_maps(films, folds, bootstrap=20)
     given = {

@@ -18,8 +18,10 @@ from hilum.evaluation.map_scores import (
     OVERLAPS,
     FilmMap,
     ScoredMaps,
+    draw_maps,
     measure_film,
     measure_film_mask,
+    resample_grid,
     score_maps,
 )
 from hilum.evaluation.origin import Origin, make_pedigree
@@ -226,13 +228,12 @@ class _Truth:
         seed: tuple[int, ...],
     ) -> FilmMap:
         """Return the film with its overlaps, with boxes and with a mask if it has one."""
-        small, tolerance = _thinned(heat).astype(np.float64), self.settings.tolerance
-        maps = measure_film(small, film.places, np.random.default_rng(seed), tolerance=tolerance)
+        drawn = draw_maps(_thinned(heat).astype(np.float64), np.random.default_rng(seed))
+        film = replace(film, maps=measure_film(drawn, film.places, tolerance=self.settings.tolerance))
         mask = self._mask(film, (heat.shape[0], heat.shape[1]))
         if mask is None:
-            return replace(film, maps=maps)
-        mask_maps = measure_film_mask(small, mask, np.random.default_rng(seed), tolerance=tolerance)
-        return replace(film, maps=maps, mask=mask, mask_maps=mask_maps)
+            return film
+        return replace(film, mask=mask, mask_maps=measure_film_mask(drawn, mask, tolerance=self.settings.tolerance))
 
     def _mask(self, film: FilmMap, shape: tuple[int, int]) -> Bool[np.ndarray, "rows columns"] | None:
         mask = self.masks.read(film.image_id, film.finding, shape) if self.masks else None
@@ -275,12 +276,8 @@ def _measured(
 def _thinned(heat: Shaped[np.ndarray, "height width"]) -> Shaped[np.ndarray, "rows columns"]:
     """Return a map or a mask of at most 256 pixels a side: a map is smooth, and so are its parts."""
     longest = max(heat.shape)
-    rows, columns = (
-        ((np.arange(n) + 0.5) * length / n).astype(np.int64)
-        for length in heat.shape
-        for n in (min(length, max(1, round(length * _WORKING_PX / longest))),)
-    )
-    return heat[np.ix_(rows, columns)]
+    rows, columns = (min(length, max(1, round(length * _WORKING_PX / longest))) for length in heat.shape)
+    return resample_grid(heat, (rows, columns))
 
 
 def _red_flags(table: pd.DataFrame, n_shared: int) -> Iterator[RedFlag]:

@@ -1,7 +1,7 @@
 """From the overlaps of single heat maps to scores with intervals: per finding, and over all of them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -32,8 +32,10 @@ __all__ = [
     "OVERLAPS",
     "FilmMap",
     "ScoredMaps",
+    "draw_maps",
     "measure_film",
     "measure_film_mask",
+    "resample_grid",
     "score_maps",
 ]
 
@@ -42,6 +44,8 @@ OVERLAPS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 MODEL = "model"
 CONTROLS = ("random", "centre", "usual_place")
 _PLACES = 64
+Maps = dict[str, Float[np.ndarray, "height width"]]
+
 _ONE_PATIENT = "a threshold of heat is chosen on other patients, and there are none"
 
 
@@ -116,47 +120,28 @@ class _Draws(NamedTuple):
     n_patients: int
 
 
-def measure_film(
-    heat: Float64[np.ndarray, "height width"],
-    places: Float64[np.ndarray, "marked 4"],
-    generator: np.random.Generator,
-    *,
-    tolerance: float,
-) -> dict[str, MapOverlaps]:
-    """Measure the model's map of a film, and the maps that know nothing, against the marked boxes.
+def draw_maps(heat: Float64[np.ndarray, "height width"], generator: np.random.Generator) -> Maps:
+    """Return the model's map of a film, in [0, 1], and the maps that know nothing of it, one of them random."""
+    shape = (heat.shape[0], heat.shape[1])
+    return {MODEL: heat, "random": random_heat(shape, generator), "centre": centre_heat(shape)}
+
+
+def measure_film(maps: Maps, places: Float64[np.ndarray, "marked 4"], *, tolerance: float) -> dict[str, MapOverlaps]:
+    """Measure a film's maps against the marked boxes.
 
     Args:
-        heat: The model's map, in [0, 1].
+        maps: See :func:`draw_maps`.
         places: The boxes as shares of the film.
-        generator: Of the random map.
         tolerance: For the pointing game, as a share of the longer side.
     """
-    return {kind: _measured(map_, places, tolerance) for kind, map_ in _maps(heat, generator).items()}
+    return {kind: _measured(heat, places, tolerance) for kind, heat in maps.items()}
 
 
 def measure_film_mask(
-    heat: Float64[np.ndarray, "height width"],
-    mask: Bool[np.ndarray, "height width"],
-    generator: np.random.Generator,
-    *,
-    tolerance: float,
+    maps: Maps, mask: Bool[np.ndarray, "height width"], *, tolerance: float
 ) -> dict[str, MaskOverlaps]:
-    """Measure the same maps against a mask of the finding.
-
-    Args:
-        heat: The model's map, in [0, 1].
-        mask: Where the finding is, of the map's size.
-        generator: Of the random map; one of the same seed as in :func:`measure_film` gives the same map.
-        tolerance: For the pointing game, as a share of the longer side.
-    """
-    return {kind: _against_mask(map_, mask, tolerance) for kind, map_ in _maps(heat, generator).items()}
-
-
-def _maps(
-    heat: Float64[np.ndarray, "height width"], generator: np.random.Generator
-) -> dict[str, Float[np.ndarray, "height width"]]:
-    shape = (heat.shape[0], heat.shape[1])
-    return {MODEL: heat, "random": random_heat(shape, generator), "centre": centre_heat(shape)}
+    """Measure a film's maps against a mask of the finding, of their size; the rest as in :func:`measure_film`."""
+    return {kind: _against_mask(heat, mask, tolerance) for kind, heat in maps.items()}
 
 
 def score_maps(
@@ -240,12 +225,8 @@ def _usual_places(films: Sequence[FilmMap], folds: Int64[np.ndarray, " map"], to
             down = (edges >= top) & (edges < top + height)
             across = (edges >= left) & (edges < left + width)
             marked[row] = np.maximum(marked[row], np.outer(down, across))
-    answer = []
-    for film, fold in zip(films, folds, strict=True):
-        others = marked[folds != fold]
-        heat = others.mean(axis=0) if len(others) else np.zeros((_PLACES, _PLACES))
-        answer.append(_measured(heat / max(heat.max(), 1e-9), film.places, tolerance))
-    return answer
+    usual = zip(films, _usual_heat(marked, folds), strict=True)
+    return [_measured(heat, film.places, tolerance) for film, heat in usual]
 
 
 def _mask_rows_by_kind(
@@ -271,17 +252,27 @@ def _mask_rows_by_kind(
 def _usual_masks(films: Sequence[FilmMap], folds: Int64[np.ndarray, " map"], tolerance: float) -> list[MaskOverlaps]:
     """Measure, for each film, the map of how often a place lies in the masks of the other folds."""
     masks = [film.mask for film in films if film.mask is not None]
-    marked = np.array([_resampled(mask, (_PLACES, _PLACES)) for mask in masks], dtype=np.float64)
-    answer = []
-    for mask, fold in zip(masks, folds, strict=True):
+    marked = np.array([resample_grid(mask, (_PLACES, _PLACES)) for mask in masks], dtype=np.float64)
+    grown = (
+        (mask, resample_grid(heat, (mask.shape[0], mask.shape[1])))
+        for mask, heat in zip(masks, _usual_heat(marked, folds), strict=True)
+    )
+    return [_against_mask(heat, mask, tolerance) for mask, heat in grown]
+
+
+def _usual_heat(
+    marked: Float64[np.ndarray, "map row column"], folds: Int64[np.ndarray, " map"]
+) -> Iterator[Float64[np.ndarray, "row column"]]:
+    """Yield, for each map, how often a place is marked in the other folds, the most often as 1."""
+    for fold in folds:
         others = marked[folds != fold]
-        heat = others.mean(axis=0) if len(others) else np.zeros((_PLACES, _PLACES))
-        grown = _resampled(heat / max(heat.max(), 1e-9), (mask.shape[0], mask.shape[1]))
-        answer.append(_against_mask(grown, mask, tolerance))
-    return answer
+        heat = others.mean(axis=0) if len(others) else np.zeros(marked.shape[1:])
+        yield heat / max(heat.max(), 1e-9)
 
 
-def _resampled(field: Shaped[np.ndarray, "height width"], shape: tuple[int, int]) -> Shaped[np.ndarray, "rows columns"]:
+def resample_grid(
+    field: Shaped[np.ndarray, "height width"], shape: tuple[int, int]
+) -> Shaped[np.ndarray, "rows columns"]:
     """Return the value at the centre of every cell of another grid over the same film."""
     rows, columns = (
         ((np.arange(n) + 0.5) * length / n).astype(np.int64) for n, length in zip(shape, field.shape, strict=True)

@@ -11,10 +11,11 @@ from jaxtyping import Bool, Float, UInt8
 
 from hilum.findings import title_of
 from hilum.records import Estimate, FindingLocalisation, Localisation, MaskLocalisation
+from hilum.reporting.headline import films_of
 from hilum.reporting.page import film_uri, render_page
 from hilum.reporting.table import Cell, Table
 from hilum.runs import write_text
-from hilum.wording import DASH, count, fixed, interval, percent
+from hilum.wording import DASH, fixed, interval, percent
 
 __all__ = ["MarkedFilm", "draw_marks", "write_localisation"]
 
@@ -120,10 +121,10 @@ def _parts(study: Localisation) -> dict[str, FindingLocalisation]:
 def _headline(study: Localisation) -> str:
     maps = study.overall.maps
     best = max((kind for kind in maps if kind != _MODEL), key=lambda kind: maps[kind].pointing.value, default="")
-    films = f"{count(study.pedigree.n_images, 'film')} of {count(study.pedigree.n_patients, 'patient')}"
     hit = f"the heat map’s hottest point lies in a marked box in {_share(maps[_MODEL].pointing)}"
     control = f"; that of the best map that knows nothing of the film ({_KINDS[best]}) in {_share(maps[best].pointing)}"
-    return f"On {films} {hit}{f'{control}: {_gain(study.overall.pointing_gain[best])}' if best else ''}."
+    against = f"{control}: {_gain(study.overall.pointing_gain[best])}" if best else ""
+    return f"On {films_of(study.pedigree)} {hit}{against}."
 
 
 def _gain(gain: Estimate) -> str:
