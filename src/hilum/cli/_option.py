@@ -1,10 +1,15 @@
-"""Options that were given and that nothing would come of."""
+"""An option that several verbs take, and options that were given and that nothing would come of."""
 
 from collections.abc import Mapping
+from typing import Annotated
+
+import typer
 
 from hilum.errors import InvalidValueError
 
-__all__ = ["refuse_idle"]
+__all__ = ["Method", "refuse_idle"]
+
+Method = Annotated[str, typer.Option(help="How: grad_cam, grad_cam_plus_plus, or occlusion, which is slow.")]
 
 
 def refuse_idle(options: Mapping[str, object], place: str, instead: str) -> None:

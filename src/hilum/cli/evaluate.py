@@ -1,7 +1,7 @@
 """``hilum evaluate``: how good a bundle, or a file of predictions, is."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -141,9 +141,8 @@ def _recalibrate(
     from hilum.cli._study import bundle_of
     from hilum.runs import Run
 
-    source = bundle_of(Run.open(run)) if run else bundle
-    if source:
-        recalibrate_into(out, source, manifest, store, split=split, settings=settings)
+    source = bundle_of(Run.open(run)) if run else cast("Path", bundle)
+    recalibrate_into(out, source, manifest, store, split=split, settings=settings)
 
 
 def _evaluate_bundle(bundle: Path, manifest: Path, store: Path, out: Path, settings: "JudgeSettings") -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hilum.cli._option import Method
 from hilum.cli._terminal import complain, progress, say, wrote
 from hilum.errors import ImageRefusedError, InvalidValueError
 from hilum.wording import count
@@ -25,9 +26,7 @@ def explain(
         list[str] | None,
         typer.Option(help="A finding to explain, whatever its call; by default those present or referred."),
     ] = None,
-    method: Annotated[
-        str, typer.Option(help="How: grad_cam, grad_cam_plus_plus, or occlusion, which is slow.")
-    ] = "grad_cam",
+    method: Method = "grad_cam",
 ) -> None:
     """Write a heat map over the film for every finding called present or referred. Not a medical device."""
     from hilum.findings import get_finding

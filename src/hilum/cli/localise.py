@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from hilum.cli._option import Method
 from hilum.cli._terminal import mind, progress, say, show_flags, table, wrote
 from hilum.errors import ImageRefusedError, InvalidValueError
 from hilum.findings import title_of
@@ -70,9 +71,7 @@ def localise(
     box_rule: Annotated[
         Literal["stretch", "pad"], typer.Option(help="How films were fitted into that square.")
     ] = "stretch",
-    method: Annotated[
-        str, typer.Option(help="How: grad_cam, grad_cam_plus_plus, or occlusion, which is slow.")
-    ] = "grad_cam",
+    method: Method = "grad_cam",
     split: Annotated[str | None, typer.Option(help="The split to judge on; test if not given.")] = None,
     all_films: Annotated[
         bool,
