@@ -1,7 +1,6 @@
 """Models against each other, as a page that stands alone."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element
@@ -15,7 +14,6 @@ from hilum.records import (
     Estimate,
     FindingDifference,
     Interval,
-    MacroMetric,
     ModelPair,
 )
 from hilum.reporting.drawing import (
@@ -97,7 +95,7 @@ def _shown(comparison: Comparison, pair: ModelPair) -> _ShownPair:
         pair,
         _chart(pair, _WIDE),
         _chart(pair, _NARROW),
-        _pair_table(pair.findings, pair.mean),
+        _pair_table(pair),
         _means_table(pair, both),
         {COMPARED_MEASURES[name]: _measure_table(name, pair, both) for name in pair.measures},
     )
@@ -144,10 +142,10 @@ def _measure_table(name: str, pair: ModelPair, both: tuple[ComparedModel, Compar
     return table
 
 
-def _pair_table(findings: Mapping[str, FindingDifference], mean_gap: MacroMetric) -> Table:
+def _pair_table(pair: ModelPair) -> Table:
     """Return differences with intervals and both p values."""
     table = Table(("difference", "p", "p after Holm", "lasts"))
-    for name, found in findings.items():
+    for name, found in pair.findings.items():
         untested = found.difference.reason or _NO_TEST
         table.add(
             title_of(name),
@@ -157,8 +155,8 @@ def _pair_table(findings: Mapping[str, FindingDifference], mean_gap: MacroMetric
             Cell(_lasts(found)),
         )
     blank = Cell(" ")
-    mean = table.estimate(mean_gap, "undefined for every finding", difference=True)
-    table.summarise(f"Mean · {count(mean_gap.n_findings, 'finding')}", mean, blank, blank, blank)
+    mean = table.estimate(pair.mean, "undefined for every finding", difference=True)
+    table.summarise(f"Mean · {count(pair.mean.n_findings, 'finding')}", mean, blank, blank, blank)
     return table
 
 
