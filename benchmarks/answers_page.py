@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from markdown_table import table
 from refer_promise import N_STUDIES, promises
 
 from hilum.findings import title_of
@@ -92,81 +93,79 @@ def opening(*studies: Study) -> Iterator[str]:
 def widths(each: Study) -> Iterator[str]:
     """AUROC with the interval by patient beside the one that takes every film for another patient."""
     yield f"## {each.title}: intervals by patient and by film\n"
-    yield "| finding | films with | AUROC, by patient | Obuchowski | by film | DeLong by film | patient / film |"
-    yield "| --- | ---: | --- | --- | --- | --- | ---: |"
-    for name, finding in each.found.findings.items():
-        rank = finding.rank
-        ratio = width(finding.auroc) / width(rank.by_image)
-        spans = " | ".join(interval(value, 4) for value in (rank.clustered_delong, rank.by_image, rank.delong))
-        yield (
-            f"| {title_of(name)} | {finding.auroc.n_positive:,} | {fixed(finding.auroc.value, 4)} "
-            f"{interval(finding.auroc, 4)} | {spans} | {ratio:.2f} |"
-        )
+    header = ("finding", "films with", "AUROC, by patient", "Obuchowski", "by film", "DeLong by film", "patient / film")
+    yield table(header, (width_cells(name, finding) for name, finding in each.found.findings.items()), align="lrllllr")
     study = each.found.subgroups
     parts = [group for group in study.subgroups if group.attribute == "official list"] if study else []
     for group in parts:
         gap = measured(group.mean_gap, 4, difference=True)
         yield (
             f"\nOfficial list, {group.level}: {group.n_images:,} films of {group.n_patients:,} patients, mean AUROC "
-            f"{fixed(group.mean_auroc.value, 4)} {interval(group.mean_auroc, 4)}, against the others {gap}."
+            f"{measured(group.mean_auroc, 4)}, against the others {gap}."
         )
     yield ""
+
+
+def width_cells(name: str, finding: FindingEvaluation) -> list[str]:
+    rank = finding.rank
+    spans = [interval(value, 4) for value in (rank.clustered_delong, rank.by_image, rank.delong)]
+    ratio = width(finding.auroc) / width(rank.by_image)
+    return [title_of(name), f"{finding.auroc.n_positive:,}", measured(finding.auroc, 4), *spans, f"{ratio:.2f}"]
 
 
 def calibration_table(each: Study) -> Iterator[str]:
     yield f"## {each.title}: calibration\n"
-    yield "| finding | films with | ECE (95 %) | by chance | Brier | slope | intercept |"
-    yield "| --- | ---: | --- | ---: | --- | --- | --- |"
+    header = ("finding", "films with", "ECE (95 %)", "by chance", "Brier", "slope", "intercept")
+    rows = []
     for name, finding in each.found.findings.items():
         found = finding.calibration
-        cells = (measured(found.brier, 4), measured(found.slope, 2), measured(found.intercept, 2))
-        yield (
-            f"| {title_of(name)} | {finding.auroc.n_positive:,} | {measured(found.ece, 4)} | "
-            f"{fixed(found.ece_by_chance, 4)} | {' | '.join(cells)} |"
-        )
-    yield ""
+        errors = (measured(found.ece, 4), fixed(found.ece_by_chance, 4), measured(found.brier, 4))
+        fitted = (measured(found.slope, 2), measured(found.intercept, 2))
+        rows.append((title_of(name), f"{finding.auroc.n_positive:,}", *errors, *fitted))
+    yield table(header, rows, align="lrlrlll") + "\n"
 
 
 def zone_table(each: Study) -> Iterator[str]:
     yield f"## {each.title}: refer zones\n"
-    yield "| finding | films behind | patients | referred | missed | allowed | kept | false alarms | allowed | kept |"
-    yield "| --- | ---: | ---: | ---: | --- | ---: | --- | --- | ---: | --- |"
-    for name, finding in each.found.findings.items():
-        yield f"| {title_of(name)} | {zone_cells(finding)} |"
-    yield ""
+    promised = ("missed", "allowed", "kept", "false alarms", "allowed", "kept")
+    rows = ((title_of(name), *zone_cells(finding)) for name, finding in each.found.findings.items())
+    yield table(("finding", "films behind", "patients", "referred", *promised), rows, align="lrrrlrllrl") + "\n"
 
 
 def promise_table(each: Study) -> Iterator[str]:
     """One study may break a promise by chance; what a hundred do is the promise itself."""
     yield f"## {each.title}: zones judged {N_STUDIES} times\n"
     yield "Zones fitted on a random half of these patients, judged on the other half: means over the studies.\n"
-    yield "| finding | films behind | missed | in the band | false alarms | in the band |"
-    yield "| --- | ---: | ---: | ---: | ---: | ---: |"
-    for name, kept in promises(each.folder / "predictions.csv").items():
-        yield (
-            f"| {title_of(name)} | {kept.n_images:,.0f} | {fixed(kept.missed)} | {percent(kept.missed_kept)} | "
-            f"{fixed(kept.false_alarms)} | {percent(kept.false_alarms_kept)} |"
+    header = ("finding", "films behind", "missed", "in the band", "false alarms", "in the band")
+    rows = (
+        (
+            title_of(name),
+            f"{kept.n_images:,.0f}",
+            fixed(kept.missed),
+            percent(kept.missed_kept),
+            fixed(kept.false_alarms),
+            percent(kept.false_alarms_kept),
         )
-    yield ""
+        for name, kept in promises(each.folder / "predictions.csv").items()
+    )
+    yield table(header, rows, align="lrrrrr") + "\n"
 
 
-def zone_cells(finding: FindingEvaluation) -> str:
+def zone_cells(finding: FindingEvaluation) -> tuple[str, ...]:
     zone = finding.refer
     if zone is None:
-        return " | ".join(["–"] * 9)
+        return ("–",) * 9
     words = {True: "yes", False: "**no**", None: "–"}
-    return " | ".join(
-        (
-            f"{zone.n_calibration_images:,}",
-            f"{zone.n_calibration:,}",
-            percent(zone.referred.value),
-            measured(zone.missed),
-            f"{zone.allowed_missed:g}",
-            words[zone.in_band],
-            measured(zone.false_alarms),
-            f"{zone.allowed_false_alarms:g}",
-            words[zone.false_alarms_in_band],
-        )
+    return (
+        f"{zone.n_calibration_images:,}",
+        f"{zone.n_calibration:,}",
+        percent(zone.referred.value),
+        measured(zone.missed),
+        f"{zone.allowed_missed:g}",
+        words[zone.in_band],
+        measured(zone.false_alarms),
+        f"{zone.allowed_false_alarms:g}",
+        words[zone.false_alarms_in_band],
     )
 
 

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+from markdown_table import table
+
 from hilum.runs import write_text
 
 OUTCOMES = {
@@ -84,8 +86,3 @@ def by_group(cases, outcomes, groups):
 
 def expected(case):
     return {"accept": "read", "flag": "read and marked", "refuse": "refused"}[case.outcome]
-
-
-def table(header, rows):
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
